@@ -1,0 +1,21 @@
+"""SpanBERT from Scratch: the small library behind the notebook course.
+
+One module is one idea is one lesson; text flows through them in this order:
+text -> pieces -> blocks -> masked batch -> hidden states -> two losses -> a view.
+"""
+
+__version__ = "0.1.0"
+
+
+def check_version(lesson: str) -> None:
+    """Warn when a lesson and the installed package are of different versions.
+
+    Every lesson's set-up cell calls this with the version the lesson was written for; it prints
+    nothing when both are the same.
+    """
+    if lesson != __version__:
+        print(
+            f"⚠ This copy of the lesson was written for spanbert-teach {lesson}, but {__version__} "
+            "is installed: names and numbers may differ. Open the lesson of the same version "
+            "(on Colab: Runtime → Disconnect and delete runtime, then run this cell again)."
+        )
