@@ -7,9 +7,8 @@ from IPython.display import display
 from matplotlib.figure import Figure
 
 # Okabe and Ito's colours can be told apart with every common form of colour blindness.
-ORANGE, SKY, GREEN, YELLOW, BLUE, RED, PINK = (
-    "#E69F00 #56B4E9 #009E73 #F0E442 #0072B2 #D55E00 #CC79A7".split()
-)
+ORANGE, SKY, GREEN = "#E69F00", "#56B4E9", "#009E73"
+YELLOW, BLUE, RED, PINK = "#F0E442", "#0072B2", "#D55E00", "#CC79A7"
 
 
 def figure(fig: Figure, alt: str) -> None:

@@ -1,0 +1,134 @@
+"""The hidden span view of lesson 00: hide words, and see what counting makes of the two sides."""
+
+import html
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import anywidget
+import traitlets
+
+from spanbert_teach.baselines import BoundaryCounts, guess_hidden
+from spanbert_teach.corpus import words
+
+MASK = "[MASK]"
+LONGEST_TEXT = 2_000
+LONGEST_SPAN = 6
+TOP = 4
+
+
+def hide_span(sentence: Sequence[str], start: int, length: int) -> list[str]:
+    """The sentence with `length` words from `start` on replaced, each by its own `[MASK]`.
+
+    `start` counts from 0. The list that is passed in is not changed. Lesson `00_start_here`.
+    """
+    return [*sentence[:start], *[MASK] * length, *sentence[start + length :]]
+
+
+def hidden_span(
+    counts: BoundaryCounts,
+    sentence: Sequence[str],
+    start: int,
+    length: int,
+    see_left: bool = True,
+    see_right: bool = True,
+    hide: Callable[[Sequence[str], int, int], list[str]] = hide_span,
+) -> dict:
+    """What the view shows, as plain numbers and strings.
+
+    Returns:
+        tokens: the sentence as `hide` leaves it; start, length: the span, moved inside the
+        sentence so that a word stays on either side; left, right: the boundary words that may be
+        used (None: not used); answers: the hidden words; guesses: per hidden word, (word, share)
+        pairs, best first.
+    """
+    length = max(1, min(length, len(sentence) - 2, LONGEST_SPAN))
+    start = max(1, min(start, len(sentence) - 1 - length))
+    left = sentence[start - 1] if see_left else None
+    right = sentence[start + length] if see_right else None
+    return {
+        "tokens": list(hide(list(sentence), start, length)),
+        "start": start,
+        "length": length,
+        "left": left,
+        "right": right,
+        "answers": list(sentence[start : start + length]),
+        "guesses": [
+            guess_hidden(counts, left, right, length, position, TOP)
+            for position in range(1, length + 1)
+        ],
+    }
+
+
+def static_html(shown: dict) -> str:
+    """The view without a kernel: the sentence, and a table of guesses. Safe to show anywhere."""
+    start, end = shown["start"], shown["start"] + shown["length"]
+    strip = []
+    for i, token in enumerate(shown["tokens"]):
+        style = "padding:2px 4px;margin:1px;display:inline-block;border:1px solid #999999"
+        if token == MASK:
+            style += ";background-color:#E69F00;color:#000000;font-weight:bold"
+        elif i in (start - 1, end):
+            style += ";border:2px solid #0072B2"
+        strip.append(f'<span style="{style}">{html.escape(token)}</span>')
+    rows = []
+    for answer, guesses in zip(shown["answers"], shown["guesses"], strict=True):
+        cells = "".join(f"<td>{html.escape(w)} {share:.0%}</td>" for w, share in guesses)
+        mark = "✓" if guesses[0][0] == answer else "✗"
+        rows.append(f"<tr><td>{mark}</td><td><b>{html.escape(answer)}</b></td>{cells}</tr>")
+    head = "<tr><th></th><th>hidden word</th>" + "".join(
+        f"<th>guess {n}</th>" for n in range(1, TOP + 1)
+    )
+    return (
+        f"<div>{' '.join(strip)}</div><table>{head}</tr>{''.join(rows)}</table>"
+        "<p>Orange: hidden. Thick blue border: the boundary words. "
+        "Run the cell to hide other words.</p>"
+    )
+
+
+class HiddenSpanView(anywidget.AnyWidget):
+    """Sliders over `hidden_span`: which words are hidden, and which side may be seen.
+
+    Args:
+        counts: what the guesses are looked up in.
+        examples: sentences to choose from, as text. The learner may type one too.
+        start, length: the first hidden word (from 0) and how many are hidden.
+        hide: the function that hides; a learner's own works as well as the library's.
+    """
+
+    _esm = Path(__file__).parent / "static" / "hidden_span.js"
+    _css = Path(__file__).parent / "static" / "hidden_span.css"
+
+    examples = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    text = traitlets.Unicode().tag(sync=True)
+    start = traitlets.Int().tag(sync=True)
+    length = traitlets.Int().tag(sync=True)
+    see_left = traitlets.Bool(True).tag(sync=True)
+    see_right = traitlets.Bool(True).tag(sync=True)
+    shown = traitlets.Dict().tag(sync=True)
+    message = traitlets.Unicode().tag(sync=True)
+
+    def __init__(self, counts, examples, start=3, length=1, hide=hide_span):
+        self.counts, self.hide = counts, hide
+        super().__init__(examples=list(examples), text=examples[0], start=start, length=length)
+        self.observe(self._redraw, ["text", "start", "length", "see_left", "see_right"])
+        self._redraw()
+
+    def _redraw(self, _change=None) -> None:
+        sentence = words(self.text[:LONGEST_TEXT])
+        if len(sentence) < 3:
+            self.message = "Type at least three words: one to hide, and one on either side of it."
+            return
+        cut = len(self.text) > LONGEST_TEXT
+        self.message = f"Only the first {LONGEST_TEXT:,} characters are used." if cut else ""
+        seen = (self.see_left, self.see_right)
+        self.shown = hidden_span(
+            self.counts, sentence, self.start, self.length, *seen, hide=self.hide
+        )
+
+    def __repr__(self) -> str:
+        return f"HiddenSpanView({' '.join(self.shown['tokens'])!r})"
+
+    def _repr_mimebundle_(self, **kwargs):
+        bundle = super()._repr_mimebundle_(**kwargs)
+        data, metadata = bundle if isinstance(bundle, tuple) else (bundle or {}, {})
+        return {**data, "text/plain": repr(self), "text/html": static_html(self.shown)}, metadata

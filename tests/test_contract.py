@@ -1,0 +1,203 @@
+"""The contract of the lessons: what a learner sees runs, is the library, and says the truth.
+
+Library cells are the library's own source; results that a lesson builds by hand are recorded, run
+again by nbval, and computed a second way by the tests in tests/results/; prose quotes only those.
+`tests/test_contract_bites.py` breaks each of these on a copy and sees the contract fail.
+"""
+
+import ast
+import builtins
+import os
+import re
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from spanbert_teach.paths import data_path
+from tools.lessons import library_source, sync
+from tools.notebooks import (
+    ROOT,
+    code_cells,
+    has,
+    kernel_environment,
+    lessons,
+    read,
+    recorded,
+    solution_path,
+    tagged,
+)
+from tools.prose import figures, unbacked
+
+pytestmark = pytest.mark.contract
+
+
+def test_library_cells_are_the_library_source(lesson):
+    for name, cell in tagged(read(lesson), "library").items():
+        assert cell.source == library_source(name), (
+            f"{lesson.name}: the cell library:{name} differs from the library. "
+            "Edit the library, then run `make sync`."
+        )
+
+
+def test_nothing_is_out_of_step():
+    changed = sync(write_files=False)
+    assert not changed, f"`make sync` would change {changed}"
+
+
+def result_markers() -> Counter:
+    """How many tests name each result id, read from the test sources."""
+    found: Counter = Counter()
+    for path in (ROOT / "tests" / "results").glob("test_*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef):
+                for decorator in node.decorator_list:
+                    if ast.unparse(decorator).startswith("pytest.mark.result("):
+                        found[decorator.args[0].value] += 1
+    return found
+
+
+def test_every_result_has_exactly_one_test(lesson):
+    number = lesson.name[:2]
+    ids = set(tagged(read(lesson), "result"))
+    tested = {name: n for name, n in result_markers().items() if name.startswith(f"{number}-")}
+    assert len(ids) >= 6, f"{lesson.name} has only {len(ids)} result cells"
+    assert tested == dict.fromkeys(ids, 1)
+
+
+def names_of(source: str) -> tuple[set[str], set[str], bool]:
+    """The names a cell defines, the names it uses, and whether it imports from the library."""
+    source = "\n".join(line for line in source.splitlines() if not line.lstrip().startswith("%"))
+    defined, used, library = set(), set(), False
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            defined.add(node.name)
+        elif isinstance(node, ast.Name):
+            (defined if isinstance(node.ctx, ast.Store) else used).add(node.id)
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("spanbert_teach"):
+            library = True
+    return defined, used - set(dir(builtins)), library
+
+
+# What a hand-built step may take from the library: the data itself, not what is computed from it.
+DATA = {"data_path", "course_documents", "sentences", "words", "SENTENCE", "display", "figure"}
+
+
+def test_results_come_from_hand_built_steps(lesson):
+    """A result may not reach, through any chain of names, a library cell or an import of one."""
+    notebook = read(lesson)
+    from_library, uses = set(), {}
+    for cell in code_cells(notebook):
+        defined, used, imports_library = names_of(cell.source)
+        if any(tag.startswith("library:") for tag in cell.metadata.get("tags", [])):
+            from_library |= defined
+        for name in defined:
+            uses[name] = uses.get(name, set()) | used
+        if imports_library:
+            for node in ast.walk(ast.parse(cell.source)):
+                if isinstance(node, ast.ImportFrom) and node.module.startswith("spanbert_teach"):
+                    from_library |= {alias.asname or alias.name for alias in node.names}
+    from_library -= DATA
+    for name, cell in tagged(notebook, "result").items():
+        _, todo, imports_library = names_of(cell.source)
+        assert not imports_library, f"result:{name} imports from the library"
+        seen = set()
+        while todo:
+            used = todo.pop()
+            assert used not in from_library, f"result:{name} gets {used!r} from the library"
+            seen.add(used)
+            todo |= uses.get(used, set()) - seen
+
+
+def test_figures_in_prose_have_a_source(notebook_path):
+    lesson_results = {
+        name: recorded(cell)
+        for lesson in lessons()
+        for name, cell in tagged(read(lesson), "result").items()
+    }
+    problems = []
+    for cell in read(notebook_path).cells:
+        if cell.cell_type == "markdown" and not has(cell, "minutes") and not has(cell, "badge"):
+            problems += unbacked(cell.source, lesson_results, data_path("paper.json"))
+    assert not problems, f"{notebook_path.name}:\n" + "\n".join(problems)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("The guesser finds 23.5% of them.", ["23.5%"]),
+        ("It has 1,234 words and −0.4 points.", ["1234", "-0.4"]),
+        ("In 2020, three of 12 words, see Table 7, §3.1 and lesson 02.", []),
+        ("`0.15` and $p = 0.2$ are code and formula, not prose.", []),
+        ("A gain of +1.3 points over 200 sentences", ["1.3", "200"]),
+    ],
+)
+def test_figures_are_found_in_prose(text, expected):
+    assert figures(text) == expected
+
+
+def test_prose_checker_rejects(tmp_path):
+    paper = tmp_path / "paper.json"
+    paper.write_text('{"tables": {"7": {"rows": {"SBO": {"SQuAD 2.0": 86.8}}}}}', encoding="utf-8")
+    results = {"00-a": "accuracy 23.5%"}
+    assert not unbacked("It is 23.5%. <!-- claim: 00-a -->", results, paper)
+    assert not unbacked("F1 is 86.8. <!-- paper: 7 -->", results, paper)
+    assert not unbacked("Mask 15%. <!-- given: definition -->", results, paper)
+    assert unbacked("It is 23.5%.", results, paper)
+    assert unbacked("It is 24.5%. <!-- claim: 00-a -->", results, paper)
+    assert unbacked("It is 23.5%. <!-- claim: 00-b -->", results, paper)
+    assert unbacked("F1 is 86.9. <!-- paper: 7 -->", results, paper)
+    assert unbacked("- fine\n- It is 23.5%.", results, paper)
+
+
+def test_runs_strictly_as_recorded_and_offline(notebook_path, tmp_path):
+    """nbval runs the notebook with the network off and compares every output that is recorded."""
+    log = tmp_path / "network.txt"
+    command = [sys.executable, "-m", "pytest", "--nbval", "--nbval-current-env", "-q"]
+    command += ["--nbval-cell-timeout=120", "-p", "no:cacheprovider", "-x", "--no-header"]
+    command += [f"--nbval-sanitize-with={ROOT / 'tests' / 'nbval_sanitize.cfg'}"]
+    environment = kernel_environment(tmp_path / "home", log)
+    environment.pop("PYTEST_ADDOPTS", None)
+    done = subprocess.run(
+        [*command, "-o", "addopts=", str(notebook_path)],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=False,
+    )
+    ran = len(code_cells(read(notebook_path)))
+    assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
+    assert re.search(rf"\b{ran} passed", done.stdout), done.stdout[-2000:]
+    assert not log.exists(), f"asked for the network: {log.read_text(encoding='utf-8')}"
+    if notebook_path.parent.name != "solutions":
+        assert not (tmp_path / "home").exists(), "an untouched lesson wrote into progress"
+
+
+def test_offline_guard_refuses_and_reports(tmp_path):
+    log = tmp_path / "network.txt"
+    code = "import urllib.request as u\ntry: u.urlopen('http://example.invalid')\nexcept OSError: 0"
+    environment = kernel_environment(tmp_path, log)
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True)
+    assert log.read_text(encoding="utf-8").strip() == "example.invalid"
+
+
+def test_ruff_accepts_the_notebooks():
+    done = subprocess.run(
+        [sys.executable, "-m", "ruff", "check", "--no-cache", str(ROOT)],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=False,
+        env={**os.environ, "NO_COLOR": "1"},
+    )
+    assert done.returncode == 0, done.stdout
+
+
+def test_solutions_exist(lesson):
+    wanted = set(tagged(read(lesson), "stub"))
+    assert set(tagged(read(solution_path(lesson)), "solution")) == wanted
+    assert Path(solution_path(lesson)).exists()

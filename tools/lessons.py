@@ -1,0 +1,353 @@
+"""`make sync` and `make execute`: bring the lessons in step with the library, and run them.
+
+    python tools/lessons.py sync      write library cells, set-up cells, badges, minutes, the frame
+                                      of the solutions, the README's table
+    python tools/lessons.py execute   sync, then run every lesson and store it normalised
+    python tools/lessons.py check     say what sync would change, and change nothing
+
+`LESSON=02` narrows each to one lesson.
+"""
+
+import ast
+import json
+import math
+import os
+import re
+import sys
+import tempfile
+import time
+import tomllib
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+from nbformat import NotebookNode
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from tools.notebooks import (
+    NOTEBOOKS,
+    ROOT,
+    code_cells,
+    has,
+    is_deeper,
+    kernel_environment,
+    lessons,
+    read,
+    solution_path,
+    tagged,
+    tags,
+    write,
+)
+
+WORDS_PER_MINUTE = 180
+WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+MINUTES = NOTEBOOKS / "minutes.json"
+
+
+def project() -> tuple[str, str]:
+    """The version of the course and the public address of the repository ("" when unset)."""
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    return settings["project"]["version"], settings["tool"]["spanbert-teach"]["source"].rstrip("/")
+
+
+# --- sync ---------------------------------------------------------------------------------------
+
+
+def library_source(name: str) -> str:
+    """The source of `module.name`: function (with decorators), class or constant, cut by AST."""
+    module, _, symbol = name.rpartition(".")
+    path = ROOT / "spanbert_teach" / (module.replace(".", "/") + ".py")
+    text = path.read_text(encoding="utf-8")
+    for node in ast.parse(text).body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            names, first = [node.name], min([node.lineno, *(d.lineno for d in node.decorator_list)])
+        elif isinstance(node, ast.Assign):
+            names, first = [t.id for t in node.targets if isinstance(t, ast.Name)], node.lineno
+        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            names, first = [node.target.id], node.lineno
+        else:
+            continue
+        if symbol in names:
+            return "\n".join(text.splitlines()[first - 1 : node.end_lineno])
+    raise SystemExit(f"A cell is tagged library:{name}, but {path.name} defines no {symbol!r}.")
+
+
+def setup_source() -> str:
+    version, source = project()
+    return f'''\
+# Set-up: on Colab this installs the course, elsewhere it does nothing. Safe to run again.
+import importlib.util, os, sys
+if "google.colab" in sys.modules and not importlib.util.find_spec("spanbert_teach"):
+    source = os.environ.get("SPANBERT_TEACH_SOURCE", "{source}")
+    if not source:
+        sys.exit("Where is the course? Set os.environ['SPANBERT_TEACH_SOURCE'] to its git address.")
+    url = f"git+{{source if '://' in source else 'file://' + source}}@v{version}"
+    %pip install -q --no-deps "spanbert-teach @ {{url}}"
+import spanbert_teach
+spanbert_teach.check_version("{version}")'''
+
+
+def badge_source(lesson: Path) -> str:
+    version, source = project()
+    if source.startswith("https://github.com/"):
+        address = (
+            source.removeprefix("https://").removesuffix(".git").replace("github.com", "github")
+        )
+        link = (
+            f"https://colab.research.google.com/{address}/blob/v{version}/notebooks/{lesson.name}"
+        )
+        first = f"[▶ **Open in Colab**]({link})"
+    else:
+        first = "▶ **On Colab:** *File → Upload notebook* (this copy does not know its address)"
+    steps = (
+        "On Colab: *File → Save a copy in Drive*; *Edit → Clear all outputs*; "
+        "*Runtime → Change runtime type* to choose a GPU (no lesson needs one to be read); "
+        "the set-up cell takes about a minute."
+    )
+    return f"{first}\n\n<small>{steps}</small>"
+
+
+def card_minutes(cell: NotebookNode) -> int:
+    found = re.search(r"(\d+) minutes?", cell.source)
+    if not found:
+        raise SystemExit(f"The exercise card {cell.id!r} does not say how many minutes it takes.")
+    return int(found[1])
+
+
+def measure_minutes(notebook: NotebookNode) -> dict[str, int]:
+    """Minutes of reading (words / 180) and of exercises, on the core path and in *Deeper*."""
+    minutes = {"reading": 0.0, "exercises": 0, "deeper": 0.0}
+    for cell, deeper in zip(notebook.cells, is_deeper(notebook), strict=True):
+        if cell.cell_type != "markdown" or has(cell, "minutes") or has(cell, "badge"):
+            continue
+        reading = len(re.findall(r"[^\W_]+", re.sub(r"<!--.*?-->", "", cell.source, flags=re.S)))
+        exercise = card_minutes(cell) if any(t.startswith("exercise:") for t in tags(cell)) else 0
+        minutes["deeper" if deeper else "reading"] += reading / WORDS_PER_MINUTE
+        minutes["deeper" if deeper else "exercises"] += exercise
+    return {name: math.ceil(value) for name, value in minutes.items()}
+
+
+def stored_minutes() -> dict[str, dict]:
+    return json.loads(MINUTES.read_text(encoding="utf-8")) if MINUTES.exists() else {}
+
+
+def minutes_source(lesson: Path, notebook: NotebookNode) -> str:
+    measured, stored = measure_minutes(notebook), stored_minutes().get(lesson.stem, {})
+    processor = stored.get("processor")
+    running = "not yet measured" if processor is None else f"at most {processor}"
+    total = measured["reading"] + measured["exercises"] + (processor or 0)
+    return (
+        f"**Minutes: about {total}.** Reading {measured['reading']}, exercises "
+        f"{measured['exercises']}, processor {running} (one core), GPU not measured. "
+        f"*Deeper* sections, all optional: {measured['deeper']}."
+    )
+
+
+def generated_sources(lesson: Path, notebook: NotebookNode) -> dict[str, str]:
+    return {
+        "setup": setup_source(),
+        "badge": badge_source(lesson),
+        "minutes": minutes_source(lesson, notebook),
+    }
+
+
+def sync_lesson(lesson: Path, notebook: NotebookNode) -> None:
+    """Refresh in place the cells of a lesson that are not written by hand."""
+    for position, cell in enumerate(notebook.cells):
+        for tag in tags(cell):
+            kind, _, name = tag.partition(":")
+            if kind in ("setup", "badge", "minutes"):
+                cell.source = generated_sources(lesson, notebook)[kind]
+            elif kind == "library":
+                cell.source = library_source(name)
+        name_cell(cell, lesson, position, {other.id for other in notebook.cells})
+
+
+def name_cell(cell: NotebookNode, lesson: Path, position: int, taken: set[str]) -> None:
+    """Give a cell that an editor made a readable id: its lesson and its first words."""
+    if re.fullmatch(r"\d\d-[a-z0-9-]+", cell.id):
+        return
+    words = re.findall(r"[a-z0-9]+", cell.source.lower())[:4] or ["cell"]
+    name = "-".join([lesson.name[:2], *words])[:50]
+    cell.id = name if name not in taken else f"{name}-{position}"
+
+
+def solutions_notebook(lesson: Path, notebook: NotebookNode) -> NotebookNode:
+    """The solutions of a lesson: cards and checks copied from it around the solution cells."""
+    path = solution_path(lesson)
+    written = tagged(read(path), "solution") if path.exists() else {}
+    stubs = tagged(notebook, "stub")
+    title = notebook.cells[0].source.splitlines()[0].lstrip("# ")
+    number = lesson.name[:2]
+    intro = (
+        f"# Solutions: {title}\n\nOne right answer to each exercise of "
+        f"[the lesson](../{lesson.name}); others are right too, the checks decide. "
+        "Try first: a solution that is read before it is needed teaches little."
+    )
+    cells = [nbformat.v4.new_markdown_cell(intro, id=f"{number}-solutions")]
+    for cell in notebook.cells:
+        if has(cell, "setup") or has(cell, "prelude"):
+            kept = [tag for tag in tags(cell) if tag in ("setup", "prelude")]
+            cells.append(code_cell(cell.source, cell.id, kept))
+    for name, card in tagged(notebook, "exercise").items():
+        cells.append(nbformat.v4.new_markdown_cell(card.source, id=card.id))
+        stub = stubs[name].source
+        source = written[name].source if name in written else stub.rpartition("check(")[0].rstrip()
+        cells.append(code_cell(source, f"{name}-solution", [f"solution:{name}"]))
+        check = stub.splitlines()[-1]
+        cells.append(code_cell(check, f"{name}-check", []))
+    frame = nbformat.v4.new_notebook(cells=cells, metadata=dict(notebook.metadata))
+    if path.exists():
+        keep_outputs(read(path), frame)
+    return frame
+
+
+def code_cell(source: str, name: str, cell_tags: list[str]) -> NotebookNode:
+    metadata = {"tags": cell_tags} if cell_tags else {}
+    return nbformat.v4.new_code_cell(source, id=name, metadata=metadata)
+
+
+def keep_outputs(old: NotebookNode, new: NotebookNode) -> None:
+    """Cells whose source did not change keep what they showed."""
+    before = {cell.id: cell for cell in old.cells if cell.cell_type == "code"}
+    for cell in code_cells(new):
+        same = before.get(cell.id)
+        if same is not None and same.source == cell.source:
+            cell.outputs, cell.execution_count = same.outputs, same.execution_count
+
+
+def readme_table(everything: list[Path]) -> str:
+    rows = ["| lesson | what you can do afterwards | minutes | exercises |", "|---|---|---|---|"]
+    for lesson in everything:
+        notebook = read(lesson)
+        title, _, rest = notebook.cells[0].source.partition("\n")
+        promise = rest.strip().splitlines()[0].strip("*_ ")
+        measured = measure_minutes(notebook)
+        processor = stored_minutes().get(lesson.stem, {}).get("processor", 0)
+        total = measured["reading"] + measured["exercises"] + processor
+        count = len(tagged(notebook, "exercise"))
+        rows.append(
+            f"| [{title.lstrip('# ')}](notebooks/{lesson.name}) | {promise} | {total} "
+            f"(+ {measured['deeper']} *Deeper*) | {count} |"
+        )
+    return "\n".join(rows)
+
+
+def synced_readme() -> str:
+    path = ROOT / "README.md"
+    text = path.read_text(encoding="utf-8")
+    everything = sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
+    start, end = "<!-- lessons -->\n", "\n<!-- /lessons -->"
+    before, _, rest = text.partition(start)
+    _, _, after = rest.partition(end)
+    return before + start + readme_table(everything) + end + after
+
+
+def sync(write_files: bool = True) -> list[str]:
+    """Bring everything in step; return the names of the files that differ (or differed)."""
+    changed = []
+    for lesson in lessons():
+        notebook = read(lesson)
+        before = nbformat.writes(notebook)
+        sync_lesson(lesson, notebook)
+        solutions = solution_path(lesson)
+        frame = solutions_notebook(lesson, notebook)
+        if nbformat.writes(notebook) != before:
+            changed.append(lesson.name)
+        if not solutions.exists() or nbformat.writes(read(solutions)) != nbformat.writes(frame):
+            changed.append(f"solutions/{lesson.name}")
+        if write_files:
+            write(lesson, notebook)
+            write(solutions, frame)
+    readme = ROOT / "README.md"
+    if readme.read_text(encoding="utf-8") != synced_readme():
+        changed.append("README.md")
+        if write_files:
+            readme.write_text(synced_readme(), encoding="utf-8", newline="\n")
+    return changed
+
+
+# --- execute ------------------------------------------------------------------------------------
+
+
+def run(path: Path, network_log: Path) -> float:
+    """Execute one notebook in a fresh kernel, store it normalised, and return the seconds."""
+    notebook = read(path)
+    before = read(path)
+    with tempfile.TemporaryDirectory() as home:
+        client = NotebookClient(
+            notebook,
+            timeout=600,
+            kernel_name="python3",
+            record_timing=False,
+            store_widget_state=False,
+            coalesce_streams=True,
+            resources={"metadata": {"path": str(path.parent)}},
+        )
+        started = time.monotonic()
+        client.execute(env=kernel_environment(Path(home), network_log))
+        seconds = time.monotonic() - started
+    normalise(notebook, before)
+    write(path, notebook)
+    return seconds
+
+
+def normalise(notebook: NotebookNode, before: NotebookNode) -> None:
+    """Remove what differs from run to run, and keep recorded outputs that depend on the machine."""
+    notebook.metadata = {
+        "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+        "language_info": {"name": "python"},
+    }
+    earlier = {cell.id: cell for cell in before.cells}
+    for cell in code_cells(notebook):
+        cell.metadata = {"tags": tags(cell)} if tags(cell) else {}
+        for output in cell.outputs:
+            if "data" in output:
+                output.data.pop(WIDGET_VIEW, None)
+        old = earlier[cell.id]
+        if has(cell, "nbval-ignore-output") and old.source == cell.source and old.outputs:
+            cell.outputs = old.outputs
+
+
+def store_processor_minutes(lesson: Path, seconds: float) -> None:
+    """Remember the minutes of a run, rounded up. A run that takes less time than what is stored,
+    but not by a whole minute, changes nothing: the table does not flicker."""
+    stored = stored_minutes()
+    old = stored.get(lesson.stem, {}).get("processor", 0)
+    minutes = seconds / 60
+    if minutes > old or minutes < old - 2:
+        stored[lesson.stem] = {"processor": math.ceil(minutes)}
+        MINUTES.write_text(json.dumps(stored, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def execute() -> None:
+    sync()
+    with tempfile.TemporaryDirectory() as folder:
+        network_log = Path(folder) / "network.txt"
+        for lesson in lessons():
+            for path in (lesson, solution_path(lesson)):
+                seconds = run(path, network_log)
+                print(f"{path.relative_to(ROOT).as_posix()}: {seconds:.0f} s", flush=True)
+                if path == lesson:
+                    store_processor_minutes(lesson, seconds)
+        if network_log.exists():
+            raise SystemExit(f"A lesson asked for the network: {network_log.read_text()}")
+    sync()
+
+
+def main() -> None:
+    command = sys.argv[1] if len(sys.argv) == 2 else ""
+    if command == "sync":
+        print("\n".join(f"updated {name}" for name in sync()) or "everything is in step")
+    elif command == "check":
+        if changed := sync(write_files=False):
+            raise SystemExit(f"Out of step: {', '.join(changed)}. Run `make sync`.")
+    elif command == "execute":
+        os.chdir(ROOT)
+        execute()
+    else:
+        raise SystemExit(__doc__)
+
+
+if __name__ == "__main__":
+    main()
