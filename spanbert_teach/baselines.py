@@ -76,5 +76,8 @@ def guess_hidden(
     from_left = counts.at(left, position) + prior * frequency
     from_right = counts.at(right, position - length - 1) + prior * frequency
     scores = from_left * from_right / frequency
-    best = np.argsort(-scores, kind="stable")[:top]
+    # Sorting only what can be among the best: a slider waits for this.
+    least = np.partition(scores, -top)[-top] if top < len(scores) else scores.min()
+    best = np.flatnonzero(scores >= least)
+    best = best[np.argsort(-scores[best], kind="stable")][:top]
     return [(counts.vocabulary[i], float(scores[i] / scores.sum())) for i in best]

@@ -139,6 +139,11 @@ def check_hide_span(fn) -> None:
         f"{given} hides from the word before.\nPlaces are counted from 0: start 3 is the 4th word.",
         "counts-from-one",
     )
+    expect(
+        got != [*ISLAND[:3], "[MASK]", *ISLAND[4:]],
+        f"{given} hides one word.\nAll `length` words of the span are hidden, not only its first.",
+        "first-only",
+    )
     expect_call(
         fn,
         ISLAND,
@@ -193,6 +198,10 @@ def _hide_from_one(sentence, start, length):
     return ["[MASK]" if start - 1 <= i < start + length - 1 else w for i, w in enumerate(sentence)]
 
 
+def _hide_the_first(sentence, start, length):
+    return [*sentence[:start], "[MASK]", *sentence[start + 1 :]]
+
+
 def _hide_without_return(sentence, start, length):
     sentence[start : start + length] = ["[MASK]"] * length
 
@@ -235,6 +244,7 @@ def check_boundaries(fn) -> None:
         "off-by-one",
     )
     expect_pair(4, 1, ("New", "lies"), "A span of one word has two boundaries too.", "off-by-one")
+    expect_pair(1, 2, ("The", "New"), "The first word can be a boundary.", "edges")
     expect_pair(
         0,
         2,
@@ -310,6 +320,7 @@ EXERCISES = (
             WrongAnswer(_hide_in_place, "changes-its-input"),
             WrongAnswer(_hide_by_deleting, "deleted"),
             WrongAnswer(_hide_from_one, "counts-from-one"),
+            WrongAnswer(_hide_the_first, "first-only"),
             WrongAnswer(_hide_without_return, "no-return"),
         ),
         alternative=_hide_alternative,

@@ -1,0 +1,241 @@
+"""Text as the course reads it: a stream of documents, each a tuple of paragraphs.
+
+One paragraph a line, a blank line between documents. `read_documents` streams any such text, the
+learner's own too; `course_documents` streams the corpus that the course ships.
+"""
+
+import gzip
+import json
+import re
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+
+from spanbert_teach.paths import data_path
+
+SPLITS = ("train", "validation", "test")
+SPAN_KINDS = ("entity", "noun_phrase")
+SUFFIXES = (".txt", ".txt.gz", ".md")
+# A longer document, or a longer line, is handed on in parts, so that memory stays flat even on a
+# text without a single blank line.
+LONGEST = 1_000_000
+
+
+@dataclass(frozen=True)
+class Document:
+    """One document: its id, its title, where it comes from, and its paragraphs in order."""
+
+    id: str
+    title: str
+    source: str
+    paragraphs: tuple[str, ...]
+
+
+def read_documents(path: str | Path) -> Iterator[Document]:
+    """Stream the documents of a text: one paragraph a line, a blank line between documents.
+
+    The last document needs no blank line after it. A document of more than `LONGEST` characters is
+    handed on in parts, each at most about that long; nothing is lost.
+
+    Args:
+        path: a file, a gzip of one (`.gz`), or a folder: all its .txt, .txt.gz and .md files,
+            sub-folders too, sorted by name. UTF-8, with or without a byte order mark.
+
+    Raises:
+        FileNotFoundError: nothing is there, or the folder has no such file.
+        ValueError: no text in it, not UTF-8 (file, line and byte are named), or a broken gzip.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise FileNotFoundError(f"There is no file or folder {str(path)!r}. Is the name right?")
+    files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
+    if path.is_dir():
+        files = [p for p in files if p.name.lower().endswith(SUFFIXES)]
+    if not files:
+        kinds = ", ".join(SUFFIXES)
+        raise FileNotFoundError(f"The folder {str(path)!r} has no text in it: expected {kinds}.")
+    return _documents(path, files)
+
+
+def _documents(path: Path, files: list[Path]) -> Iterator[Document]:
+    """The documents of the files; a ValueError when there is none in all of them."""
+    number = 0
+    for file in files:
+        name = file.relative_to(path).as_posix() if path.is_dir() else file.name
+        for paragraphs in _groups(_lines(file)):
+            number += 1
+            yield Document(f"{name}#{number}", file.name.split(".")[0], name, paragraphs)
+    if number == 0:
+        raise ValueError(f"{str(path)!r} is empty: expected one paragraph a line, as UTF-8 text.")
+
+
+def _groups(lines: Iterator[str]) -> Iterator[tuple[str, ...]]:
+    """Lines between blank lines, in groups of at most about `LONGEST` characters."""
+    group, size = [], 0
+    for line in lines:
+        if group and (not line or size + len(line) > LONGEST):
+            yield tuple(group)
+            group, size = [], 0
+        if line:
+            group.append(line)
+            size += len(line)
+    if group:
+        yield tuple(group)
+
+
+def _lines(file: Path) -> Iterator[str]:
+    """The stripped lines of a file; a line longer than `LONGEST` in parts, cut at a space."""
+    is_gzip = file.name.lower().endswith(".gz")
+    try:
+        opener = gzip.open if is_gzip else open
+        with opener(file, "rt", encoding="utf-8-sig", newline=None) as stream:
+            rest, inside = "", False
+            while piece := stream.readline(LONGEST):
+                text, rest = rest + piece, ""
+                ended = piece.endswith("\n")
+                if not ended and len(text) >= LONGEST:
+                    cut = text.rfind(" ") + 1 or len(text)
+                    text, rest = text[:cut], text[cut:]
+                # The end of a long line may be empty: that is no blank line.
+                if text.strip() or not inside:
+                    yield text.strip()
+                inside = not ended
+            if rest.strip():
+                yield rest.strip()
+    except UnicodeDecodeError:
+        raise ValueError(_bad_encoding(file, is_gzip)) from None
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise ValueError(
+            f"{str(file)!r} is called .gz but is not a complete gzip file ({error}). "
+            "Get it again, or unpack it and give the .txt."
+        ) from None
+
+
+def _bad_encoding(file: Path, is_gzip: bool) -> str:
+    """The sentence that names the first line and byte of a file that is not UTF-8."""
+    what_to_do = "Save it as UTF-8 in your editor and try again."
+    with (gzip.open if is_gzip else open)(file, "rb") as stream:
+        for number, line in enumerate(stream, 1):
+            try:
+                line.decode("utf-8")
+            except UnicodeDecodeError as error:
+                if number == 1 and line[:2] in (b"\xff\xfe", b"\xfe\xff"):
+                    what_to_do = f"It looks like UTF-16. {what_to_do}"
+                byte = f"byte {error.start + 1} is 0x{line[error.start]:02X}"
+                return f"{str(file)!r} is not UTF-8: line {number}, {byte}. {what_to_do}"
+    return f"{str(file)!r} is not UTF-8. {what_to_do}"
+
+
+def course_documents(
+    split: str = "train", *, wikipedia: bool = False, source: str | None = None
+) -> Iterator[Document]:
+    """Stream the documents of the course's corpus.
+
+    Args:
+        split: "train", "validation" or "test"; no document has a near-duplicate in another split.
+        wikipedia: the Wikipedia articles instead of the public-domain text.
+        source: only documents of this source, for example "State of the Union".
+
+    Raises:
+        ValueError: a split or source that the corpus does not have.
+    """
+    name, rows = _rows(split, wikipedia, source)
+    pairs = zip(rows, read_documents(data_path(f"corpus/{name}.txt")), strict=True)
+    return (
+        Document(row["id"], row["title"], row["source"], document.paragraphs)
+        for row, document in pairs
+        if source is None or row["source"] == source
+    )
+
+
+def _rows(split: str, wikipedia: bool, source: str | None) -> tuple[str, list[dict]]:
+    """The stem of the split's file, and its rows of `documents.jsonl` in file order."""
+    if split not in SPLITS:
+        raise ValueError(f"There is no split {split!r}. The splits are {', '.join(SPLITS)}.")
+    name = f"wikipedia.{split}" if wikipedia else split
+    lines = data_path("corpus/documents.jsonl").read_text(encoding="utf-8").splitlines()
+    rows = [row for row in map(json.loads, lines) if row["file"] == f"{name}.txt"]
+    sources = sorted({row["source"] for row in rows})
+    if source is not None and source not in sources:
+        raise ValueError(f"{name}.txt has no source {source!r}. It has {', '.join(sources)}.")
+    return name, rows
+
+
+def load_spans(
+    split: str, kind: str, *, wikipedia: bool = False, source: str | None = None
+) -> list[np.ndarray]:
+    """Entity or noun-phrase spans as character offsets, one array a paragraph.
+
+    Automatic labels (spaCy's small English model): good enough to choose what to mask, not gold.
+    Entities are the non-numeric ones, as in the paper's ablation (Joshi et al. 2020, Table 6).
+
+    Args:
+        split, wikipedia, source: as for `course_documents`, whose paragraphs the list follows.
+        kind: "entity" or "noun_phrase".
+
+    Returns:
+        For each paragraph `(spans, 2)` int64: start and end, so that `paragraph[start:end]` is the
+        span; sorted, not overlapping.
+
+    Raises:
+        ValueError: a split, kind or source that the corpus does not have.
+    """
+    if kind not in SPAN_KINDS:
+        raise ValueError(f"There are no spans {kind!r}. The kinds are {', '.join(SPAN_KINDS)}.")
+    name, rows = _rows(split, wikipedia, source)
+    with np.load(data_path(f"corpus/spans.{name}.npz")) as file:
+        count, start, length = (file[f"{kind}_{part}"] for part in ("count", "start", "length"))
+    spans = np.stack([start, start.astype(np.int64) + length], axis=1)
+    per_paragraph = np.split(spans, np.cumsum(count)[:-1])
+    of_source = (
+        source is None or row["source"] == source for row in rows for _ in range(row["paragraphs"])
+    )
+    return [s for s, wanted in zip(per_paragraph, of_source, strict=True) if wanted]
+
+
+# Words whose full stop ends no sentence: titles, abbreviations, initials and initialisms.
+_ABBREVIATION = re.compile(
+    r"\W*(?:Messrs|Mrs?|Ms|Dr|St|Mt|Ft|Gen|Col|Lt|Maj|Capt|Sgt|Adm|Gov|Sen|Rep|Prof|Rev|Hon|Jr|Sr|"
+    r"Nos?|vs|approx|ca|cf|Jan|Feb|Mar|Apr|Aug|Sept?|Oct|Nov|Dec|(?:[^\W_]\.)*[^\W\d_])\.\W*"
+)
+_END = re.compile(r".*[.!?][\"'”’)\]]*")
+_BEGIN = re.compile(r"[\"'“‘(\[]*[A-ZÀ-ÖØ-Þ0-9$].*")
+
+
+def sentences(paragraph: str) -> list[str]:
+    """Split a paragraph into sentences by rules; joined by single spaces they give it back.
+
+    A word that ends in `.`, `!` or `?` ends a sentence when the next begins with a capital, a digit
+    or an opening quote, unless it is a title ("Mr."), an initial ("John F. Kennedy"), an initialism
+    ("U.S.") or a common abbreviation: then two sentences may stay one.
+    """
+    all_words = paragraph.split()
+    found, start = [], 0
+    for i, (word, following) in enumerate(pairwise(all_words), 1):
+        ends = _END.fullmatch(word) and _BEGIN.fullmatch(following)
+        if ends and not _ABBREVIATION.fullmatch(word):
+            found.append(" ".join(all_words[start:i]))
+            start = i
+    return [*found, " ".join(all_words[start:])] if all_words else []
+
+
+_WORD = re.compile(
+    r"(?:[^\W\d_]\.){2,}"  # initialisms: U.S.
+    r"|\d+(?:[.,]\d+)*(?![^\W_])"  # numbers: 1,204.5
+    r"|[^\W_]+(?:['’\-][^\W_]+)*"  # words: don't, well-known, 20th
+    r"|[^\w\s]|_"  # one punctuation mark
+)
+
+
+def words(text: str) -> list[str]:
+    """Split text into words and punctuation marks, in order; only white space is dropped.
+
+    A word is a run of letters and digits; apostrophes and hyphens inside it stay ("don't",
+    "well-known"), and so do the full stops of initialisms ("U.S.") and the marks inside a number
+    ("1,204.5"). Every other mark is a word of its own.
+    """
+    return _WORD.findall(text)

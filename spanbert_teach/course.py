@@ -1,0 +1,68 @@
+"""The command line: `python -m spanbert_teach doctor | lessons | progress FILE...`."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from spanbert_teach.paths import checkout, learner_folder
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command; returns the exit status: 0 done, 1 something is wrong, 2 not understood."""
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="replace")  # an old console shows "?" instead of failing on ✓
+    arguments = parser().parse_args(argv)
+    return arguments.run(arguments)
+
+
+def parser() -> argparse.ArgumentParser:
+    """All commands and their options."""
+    top = argparse.ArgumentParser("python -m spanbert_teach", description="SpanBERT from Scratch")
+    commands = top.add_subparsers(required=True, metavar="command")
+
+    command = commands.add_parser("doctor", help="what this machine has, and what to do")
+    command.add_argument("--json", action="store_true", help="for programs")
+    command.set_defaults(run=run_doctor)
+
+    command = commands.add_parser("lessons", help="bring your copies in my_lessons/ up to date")
+    command.set_defaults(run=run_lessons)
+
+    command = commands.add_parser("progress", help="one table from the progress files of a class")
+    command.add_argument(
+        "files", nargs="+", type=Path, metavar="FILE", help="progress.json, or a folder of them"
+    )
+    command.set_defaults(run=run_progress)
+    return top
+
+
+# The imports stand inside the functions: torch takes seconds, and only the doctor needs it.
+
+
+def run_doctor(arguments: argparse.Namespace) -> int:
+    from spanbert_teach.doctor import as_json, as_text, report
+
+    checks = report()
+    print(as_json(checks) if arguments.json else as_text(checks))
+    return int(any(check.status == "problem" for check in checks))
+
+
+def run_lessons(arguments: argparse.Namespace) -> int:
+    from spanbert_teach.my_lessons import refresh
+
+    root = checkout()
+    if root is None:
+        print(
+            "Only a checkout of the repository has lessons to copy, and this package was installed "
+            "without one. Clone the repository and type `make lab` there."
+        )
+        return 1
+    for sentence in refresh(root / "notebooks", learner_folder()):
+        print(sentence)
+    return 0
+
+
+def run_progress(arguments: argparse.Namespace) -> int:
+    from spanbert_teach.exercises import class_table
+
+    print(class_table(arguments.files))
+    return 0

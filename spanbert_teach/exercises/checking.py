@@ -1,0 +1,170 @@
+"""What an exercise is, and the few words in which the checks of a lesson are written.
+
+A check is a plain function that takes the learner's function and raises `Wrong`:
+
+    def check_count(fn):
+        expect_call(fn, ["a", "b"], expected=2, hint="Did you ...?", misconception="off-by-one")
+"""
+
+import copy
+import linecache
+import re
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+CRASH, NO_RETURN = "crash", "no-return"
+
+
+class Wrong(Exception):
+    """An expectation that the learner's function does not meet.
+
+    Args:
+        message: which expectation failed, on which input, and the likely misconception in words.
+        misconception: its short name ("off-by-one"), as a class table shows it.
+    """
+
+    def __init__(self, message: str, misconception: str):
+        super().__init__(message)
+        self.message = message
+        self.misconception = misconception
+
+
+@dataclass(frozen=True)
+class WrongAnswer:
+    """An answer that real people give, and the misconception that it must be rejected with."""
+
+    answer: Callable
+    misconception: str
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """One exercise: what its card says, its check, and the answers that prove the check.
+
+    Args:
+        id: lesson and number, "00-1".
+        title: as on the card.
+        function: the name of the learner's function in the stub.
+        minutes, difficulty: as on the card; difficulty runs from 1 to 5.
+        check: takes the learner's function; raises `Wrong`, returns None when it is right.
+        wrong: at least four answers that real people give.
+        alternative: a second right solution, in another style.
+        equivalent_mutants: description of a mutant that survives -> why it is no mistake.
+    """
+
+    id: str
+    title: str
+    function: str
+    minutes: int
+    difficulty: int
+    check: Callable[[Callable], None]
+    wrong: tuple[WrongAnswer, ...]
+    alternative: Callable
+    equivalent_mutants: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def lesson(self) -> str:
+        return self.id.partition("-")[0]
+
+
+def shown(value: Any, limit: int = 120) -> str:
+    """The value on one line, as Python writes it; the middle is left out when it is long."""
+    text = re.sub(r"\s*\n\s*", " ", repr(value))
+    return text if len(text) <= limit else f"{text[: limit - 20]} … {text[-15:]}"
+
+
+def shown_call(fn: Callable, *args: Any, **kwargs: Any) -> str:
+    """The call as the learner would type it: `count_words(['a', 'b'])`."""
+    parts = [shown(arg) for arg in args] + [f"{key}={shown(arg)}" for key, arg in kwargs.items()]
+    return f"{getattr(fn, '__name__', 'your function')}({', '.join(parts)})"
+
+
+def call(fn: Callable, *args: Any, **kwargs: Any) -> Any:
+    """Call the learner's function with copies of the arguments, and return what it returns.
+
+    Copies, because a function that changes its arguments in place must not spoil the expected
+    values of the check.
+
+    Raises:
+        Wrong: the function stopped with an exception ("crash") or returned None ("no-return").
+    """
+    given = shown_call(fn, *args, **kwargs)
+    own_args, own_kwargs = copy.deepcopy(args), copy.deepcopy(kwargs)
+    try:
+        result = fn(*own_args, **own_kwargs)
+    except Exception as error:
+        raise Wrong(f"{given} {stopped(fn, error)}", CRASH) from error
+    if result is None:
+        raise Wrong(f"{given} returns None. Is the `return` missing?", NO_RETURN)
+    return result
+
+
+def stopped(fn: Callable, error: Exception) -> str:
+    """The exception in words, with the line of the learner's own code where it happened."""
+    text = f"stopped with {type(error).__name__}: {error}"
+    file = getattr(getattr(fn, "__code__", None), "co_filename", None)
+    own = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
+    if own:
+        line = linecache.getline(file, own[-1].lineno).strip()
+        text += f"\nin line {own[-1].lineno}: {line}"
+    return text
+
+
+def expect(condition: bool, message: str, misconception: str) -> None:
+    """Raise `Wrong` unless the condition holds: for properties of a result."""
+    if not condition:
+        raise Wrong(message, misconception)
+
+
+def expect_equal(got: Any, expected: Any, *, given: str, hint: str, misconception: str) -> None:
+    """Raise `Wrong` unless both are equal; arrays and tensors are compared as a whole.
+
+    Args:
+        given: the call that was made, as `shown_call` writes it.
+        hint: the likely misconception in a sentence.
+    """
+    if not _equal(got, expected):
+        what = f"{shown(got)}, {_kind(got)}" if type(got) is not type(expected) else shown(got)
+        wanted = shown(expected)
+        if type(got) is not type(expected):
+            wanted += f", {_kind(expected)}"
+        raise Wrong(f"{given} should be {wanted}, but is {what}.\n{hint}", misconception)
+
+
+def expect_close(
+    got: Any, expected: Any, *, given: str, hint: str, misconception: str, tolerance: float = 1e-6
+) -> None:
+    """As `expect_equal`, for numbers or arrays of them, within an absolute tolerance."""
+    wrong = Wrong(
+        f"{given} should be {shown(expected)}, but is {shown(got)}.\n{hint}", misconception
+    )
+    try:
+        numbers, wanted = np.asarray(got, dtype=float), np.asarray(expected, dtype=float)
+    except (TypeError, ValueError) as error:
+        raise wrong from error
+    if numbers.shape != wanted.shape or not np.allclose(numbers, wanted, rtol=0, atol=tolerance):
+        raise wrong
+
+
+def expect_call(fn: Callable, *args: Any, expected: Any, hint: str, misconception: str) -> None:
+    """Call the learner's function (see `call`) and expect this result (see `expect_equal`)."""
+    given = shown_call(fn, *args)
+    expect_equal(call(fn, *args), expected, given=given, hint=hint, misconception=misconception)
+
+
+def _equal(got: Any, expected: Any) -> bool:
+    if hasattr(got, "shape") or hasattr(expected, "shape"):
+        try:
+            return bool(np.array_equal(np.asarray(got), np.asarray(expected)))
+        except (TypeError, ValueError):  # ragged lists and the like are no array of that shape
+            return False
+    return bool(got == expected)
+
+
+def _kind(value: Any) -> str:
+    name = type(value).__name__
+    return f"{'an' if name[0] in 'aeiou' else 'a'} {name}"

@@ -1,0 +1,378 @@
+"""Every exercise of every lesson is proved here; and so is the workshop, on a toy lesson."""
+
+import ast
+import os
+import re
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+import toy_exercises
+from toy_exercises import TOY, write_notebooks
+
+from spanbert_teach.exercises import LESSONS, check, own_or
+from spanbert_teach.exercises.checking import (
+    Exercise,
+    Wrong,
+    WrongAnswer,
+    call,
+    expect_close,
+    expect_equal,
+    shown,
+    shown_call,
+)
+from spanbert_teach.exercises.judging import (
+    CHECK_CRASH,
+    NOT_A_FUNCTION,
+    RIGHT,
+    WRONG,
+    judge,
+)
+from spanbert_teach.exercises.lookup import find_exercise, lesson_exercises
+from tools.notebooks import NOTEBOOKS, read
+from tools.solutions import cell_source, lesson_path, load_solution, run, run_prelude
+
+ONLY = os.environ.get("LESSON", "").strip()
+CHOSEN = [lesson for lesson in LESSONS if not ONLY or lesson == ONLY.zfill(2)]
+REAL = [exercise for lesson in CHOSEN for exercise in lesson_exercises(lesson)]
+every = pytest.mark.parametrize("exercise", [TOY, *REAL], ids=lambda exercise: exercise.id)
+made = iter(range(1_000_000))
+
+
+@pytest.fixture(autouse=True)
+def toy_lesson(tmp_path, monkeypatch):
+    monkeypatch.setitem(LESSONS, "99", "toy_exercises")
+    monkeypatch.setenv("SPANBERT_TEACH_HOME", str(tmp_path / "home"))
+    return tmp_path
+
+
+@pytest.fixture
+def notebooks(exercise, tmp_path):
+    return write_notebooks(tmp_path) if exercise is TOY else NOTEBOOKS
+
+
+def learner(source: str, name: str = "windows"):
+    """A function as a learner's cell defines it."""
+    namespace = {}
+    run(source, namespace, f"<cell {next(made)}>")
+    return namespace[name]
+
+
+# --- each exercise of the course ----------------------------------------------------------------
+
+
+@every
+def test_card_data_is_complete(exercise):
+    assert re.fullmatch(r"\d\d-\d+", exercise.id)
+    assert exercise.lesson in LESSONS and find_exercise(exercise.id) is exercise
+    assert exercise.title and exercise.function.isidentifier()
+    assert 1 <= exercise.difficulty <= 5 and 1 <= exercise.minutes <= 30
+
+
+def test_ids_count_up_within_each_lesson():
+    for lesson in LESSONS:
+        if lesson != "99":
+            ids = [exercise.id for exercise in lesson_exercises(lesson)]
+            assert ids == [f"{lesson}-{n}" for n in range(1, len(ids) + 1)]
+
+
+@every
+def test_wrong_answers_are_rejected_with_their_own_hint(exercise):
+    prove_wrong_answers(exercise)
+
+
+def prove_wrong_answers(exercise: Exercise) -> None:
+    codes = {(w.answer.__code__.co_code, w.answer.__code__.co_consts) for w in exercise.wrong}
+    assert len(codes) >= 4, "at least four distinct wrong answers"
+    for wrong in exercise.wrong:
+        verdict = judge(exercise, wrong.answer)
+        assert verdict.state == WRONG, f"{wrong.answer.__name__} is judged {verdict.state}"
+        assert verdict.misconception == wrong.misconception, f"{wrong.answer.__name__}: {verdict}"
+        assert verdict.misconception not in (CHECK_CRASH, NOT_A_FUNCTION), str(verdict)
+        assert len(verdict.message) > 20, "a hint is a sentence"
+
+
+@every
+def test_solution_passes(exercise, notebooks):
+    _, namespace = load_solution(exercise.id, notebooks)
+    verdict = judge(exercise, namespace[exercise.function])
+    assert verdict.state == RIGHT, str(verdict)
+
+
+@every
+def test_a_second_right_solution_passes(exercise):
+    verdict = judge(exercise, exercise.alternative)
+    assert verdict.state == RIGHT, str(verdict)
+
+
+@every
+def test_untouched_stub_is_not_attempted(exercise, notebooks, capsys, toy_lesson):
+    lesson = read(lesson_path(exercise.id, notebooks))
+    namespace = {**run_prelude(lesson, exercise.id), "check": check}
+    capsys.readouterr()
+    run(cell_source(exercise.id, "stub", lesson), namespace, f"<stub {exercise.id}>")
+    assert capsys.readouterr().out == f"○ {exercise.id} not attempted\n"
+    assert not (toy_lesson / "home").exists(), "a stub leaves no trace"
+
+
+@every
+def test_stub_and_solution_have_the_same_signature(exercise, notebooks):
+    stub = cell_source(exercise.id, "stub", read(lesson_path(exercise.id, notebooks)))
+    solution, _ = load_solution(exercise.id, notebooks)
+    assert signature(stub, exercise.function) == signature(solution, exercise.function)
+
+
+def signature(source: str, name: str) -> str:
+    definitions = [node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef)]
+    (found,) = (node for node in definitions if node.name == name)
+    return f"({ast.unparse(found.args)}) -> {ast.unparse(found.returns) if found.returns else ''}"
+
+
+@every
+def test_card_says_what_the_exercise_says(exercise, notebooks):
+    card = cell_source(exercise.id, "exercise", read(lesson_path(exercise.id, notebooks)))
+    prove_card(exercise, card)
+
+
+def prove_card(exercise: Exercise, card: str) -> None:
+    assert exercise.id in card and exercise.title in card
+    assert re.findall(r"[Dd]ifficulty\W+(\d) of 5", card) == [str(exercise.difficulty)]
+    assert re.findall(r"(\d+) minutes?", card) == [str(exercise.minutes)]
+    assert card.count("<details>") == 2, "two hints"
+    assert re.search(r"\]\((\.\./)*solutions/\d\d_\w+\.ipynb", card), "a link to the solution"
+
+
+def test_the_proofs_can_fail():
+    mislabelled = replace(TOY, wrong=(*TOY.wrong[:-1], WrongAnswer(lambda words, size: 3, "other")))
+    accepted = replace(TOY, wrong=(*TOY.wrong, WrongAnswer(toy_exercises.another_style, "other")))
+    too_few = replace(TOY, wrong=TOY.wrong[:1] * 4)
+    for exercise in (mislabelled, accepted, too_few):
+        with pytest.raises(AssertionError):
+            prove_wrong_answers(exercise)
+    for change in (("2 of 5", "3 of 5"), ("5 minutes", "6 minutes"), ("details>", "p>")):
+        with pytest.raises(AssertionError):
+            prove_card(TOY, toy_exercises.CARD.replace(*change))
+
+
+# --- what check prints --------------------------------------------------------------------------
+
+
+def printed(capsys, answer, exercise_id="99-1") -> str:
+    assert check(exercise_id, answer) is None
+    return capsys.readouterr().out
+
+
+UNTOUCHED = [
+    "def windows(words, size):\n    ...",
+    "def windows(words, size): ...",
+    'def windows(words, size):\n    """Cut."""\n    ...  # your code here',
+    'def windows(words, size):\n    """Cut."""\n    ...\n\n    ...',
+]
+
+
+@pytest.mark.parametrize("source", UNTOUCHED)
+def test_untouched(capsys, source, toy_lesson):
+    assert printed(capsys, learner(source)) == "○ 99-1 not attempted\n"
+    assert not (toy_lesson / "home").exists()
+
+
+UNFINISHED = {
+    "def windows(words, size):\n    found = []\n    for word in words:\n        ...": (
+        "line 4: ..."
+    ),
+    "import math\n\ndef windows(words, size):\n    return words[0 : ...]": (
+        "line 4: return words[0 : ...]"
+    ),
+    "def windows(words, size):\n    step = ...  # how far?\n    return words[::step]": (
+        "line 2: step = ...  # how far?"
+    ),
+    "def windows(words, size):\n    def cut(i):\n        ...\n    return cut(1)": "line 3: ...",
+}
+
+
+@pytest.mark.parametrize("source", UNFINISHED)
+def test_unfinished_names_its_line(capsys, source):
+    expected = f"… 99-1 unfinished: a ... is left in {UNFINISHED[source]}\n"
+    assert printed(capsys, learner(source)) == expected
+
+
+def test_ellipsis_as_an_index_is_no_gap():
+    source = (
+        "def windows(words, size):\n"
+        "    import numpy as np\n"
+        "    words = list(np.array([words, words])[0, ...][...])\n"
+        "    pairs: tuple[str, ...] = ()\n"
+        "    return [[str(w) for w in words[i:i + size]] for i in range(0, len(words), size)]"
+    )
+    assert judge(TOY, learner(source)).state == RIGHT
+
+
+def test_right(capsys):
+    assert printed(capsys, toy_exercises.another_style) == "✓ 99-1 Cut into windows\n"
+
+
+def test_wrong_says_expectation_input_and_misconception(capsys):
+    assert printed(capsys, toy_exercises.counts_windows) == (
+        "✗ 99-1 counts_windows(['a', 'b', 'c', 'd', 'e'], 2) should be "
+        "[['a', 'b'], ['c', 'd'], ['e']], but is [['a', 'c', 'e'], ['b', 'd']].\n"
+        "  Windows are `size` long.\n"
+    )
+
+
+def test_none_asks_for_the_return(capsys):
+    source = "def windows(words, size):\n    found = [words]"
+    assert printed(capsys, learner(source)) == (
+        "✗ 99-1 windows(['a', 'b', 'c', 'd', 'e'], 2) returns None. Is the `return` missing?\n"
+    )
+
+
+def test_crash_names_input_exception_and_line(capsys):
+    source = "def windows(words, size):\n    part = words[:size]\n    return part / (size - 2)"
+    assert printed(capsys, learner(source)) == (
+        "✗ 99-1 windows(['a', 'b', 'c', 'd', 'e'], 2) stopped with TypeError: unsupported operand "
+        "type(s) for /: 'list' and 'int'\n"
+        "  in line 3: return part / (size - 2)\n"
+    )
+
+
+def test_wrong_number_of_arguments_is_a_crash(capsys):
+    out = printed(capsys, learner("def windows(words):\n    return words"))
+    assert "stopped with TypeError" in out and "positional argument" in out
+
+
+def test_crash_outside_call_is_the_learners_where_their_code_ran():
+    careless = replace(TOY, check=lambda fn: fn(["a"], 0))
+    verdict = judge(careless, learner("def windows(words, size):\n    return 1 / size"))
+    assert verdict.misconception == "crash"
+    assert "ZeroDivisionError" in verdict.message and "line 2: return 1 / size" in verdict.message
+
+
+def test_a_check_that_stops_says_so_and_where():
+    careless = replace(TOY, check=lambda fn: call(fn, ["a"], 1) + 1)
+    verdict = judge(careless, learner("def windows(words, size):\n    return words"))
+    assert (verdict.state, verdict.misconception) == (WRONG, CHECK_CRASH)
+    assert "TypeError" in verdict.message and "test_exercises.py, line" in verdict.message
+
+
+@pytest.mark.parametrize("answer", [None, 3, [["a"]], "windows"])
+def test_not_a_function(capsys, answer):
+    out = printed(capsys, answer)
+    assert out.startswith("✗ 99-1 needs your function itself, but got ")
+    assert 'Write check("99-1", windows), without brackets' in out
+
+
+def test_unknown_id_lists_those_there_are():
+    with pytest.raises(ValueError, match=r"no exercise '99-7'\. Lesson 99 has: 99-1, 99-2"):
+        check("99-7", toy_exercises.another_style)
+    with pytest.raises(ValueError, match=r"no exercise 'hello'.*00-1.*99-1"):
+        check("hello", toy_exercises.another_style)
+
+
+@pytest.mark.parametrize("answer", [lambda words, size: [words], list, max])
+def test_without_readable_source_an_answer_counts_as_attempted(answer):
+    assert judge(TOY, answer).state == WRONG
+
+
+def test_made_by_exec_counts_as_attempted():
+    namespace = {}
+    exec("def windows(words, size): ...", namespace)
+    assert judge(TOY, namespace["windows"]).misconception == "no-return"
+
+
+def test_own_or(capsys, toy_lesson):
+    def library(words, size): ...
+
+    right = toy_exercises.another_style
+    assert own_or("99-1", right, library) is right
+    assert own_or("99-1", library, right) is right
+    assert own_or("99-1", toy_exercises.overlaps, library) is library
+    lines = capsys.readouterr().out.splitlines()
+    assert [("your own" in line, "not attempted yet" in line) for line in lines] == [
+        (True, False),
+        (False, True),
+        (False, False),
+    ]
+    assert not (toy_lesson / "home").exists(), "a view is no attempt"
+
+
+IN_A_NOTEBOOK = r"""
+import sys
+from IPython.core.interactiveshell import InteractiveShell
+from spanbert_teach.exercises import LESSONS
+LESSONS["99"] = "toy_exercises"
+sys.stdout.reconfigure(encoding="utf-8")
+shell = InteractiveShell()
+shell.run_cell("from spanbert_teach.exercises import check")
+for body in ("...", "found = []\n    ...", "return 1 / 0", "return words"):
+    shell.run_cell(f"# a comment\ndef windows(words, size):\n    {body}\n\ncheck('99-1', windows)")
+"""
+
+
+def test_cells_of_a_notebook(tmp_path):
+    """The same name defined again and again, as a learner does: each cell has its own source."""
+    done = subprocess.run(
+        [sys.executable, "-c", f"import sys; sys.path[:0] = {sys.path!r}{IN_A_NOTEBOOK}"],
+        capture_output=True,
+        check=True,
+        encoding="utf-8",
+        env={**os.environ, "IPYTHONDIR": str(tmp_path / "ipython")},
+    )
+    lines = done.stdout.splitlines()
+    assert lines[:2] == [
+        "○ 99-1 not attempted",
+        "… 99-1 unfinished: a ... is left in line 4: ...",
+    ]
+    assert lines[2].endswith("stopped with ZeroDivisionError: division by zero")
+    assert lines[3] == "  in line 3: return 1 / 0"
+    assert lines[4].startswith("✗ 99-1 ")
+
+
+# --- the words of a check -----------------------------------------------------------------------
+
+
+def test_call_keeps_its_arguments():
+    words, options = ["b", "a"], {"deep": [1]}
+
+    def spoil(words, options):
+        words.sort()
+        options["deep"].append(2)
+        return words
+
+    assert call(spoil, words, options=options) == ["a", "b"]
+    assert (words, options) == (["b", "a"], {"deep": [1]})
+
+
+def test_expect_equal_compares_arrays_and_kinds():
+    import numpy as np
+    import torch
+
+    words = {"given": "f()", "hint": "Hint.", "misconception": "slip"}
+    expect_equal(np.array([1, 2]), np.array([1, 2]), **words)
+    expect_equal(torch.tensor([1, 2]), torch.tensor([1, 2]), **words)
+    for got, expected in [
+        (np.array([1, 2]), np.array([1, 3])),
+        (torch.tensor([1, 2]), torch.tensor([[1, 2]])),
+        ([[1], [1, 2]], np.array([1, 2])),
+        ("12", 12),
+    ]:
+        with pytest.raises(Wrong) as caught:
+            expect_equal(got, expected, **words)
+        assert caught.value.misconception == "slip"
+    with pytest.raises(Wrong, match=r"should be \[1\], a list, but is \(1,\), a tuple"):
+        expect_equal((1,), [1], **words)
+
+
+def test_expect_close():
+    words = {"given": "f()", "hint": "Hint.", "misconception": "slip"}
+    expect_close([0.1 + 0.2], [0.3], **words)
+    expect_close(1.05, 1.0, **words, tolerance=0.1)
+    for got in (1.2, [1.0], "many", None, float("nan")):
+        with pytest.raises(Wrong):
+            expect_close(got, 1.0, **words, tolerance=0.1)
+
+
+def test_shown_is_one_short_line():
+    assert shown(["a  b"]) == "['a  b']"
+    assert shown("x" * 500) == "'" + "x" * 99 + " … " + "x" * 14 + "'"
+    assert shown_call(len, [1], key=2) == "len([1], key=2)"
