@@ -6,6 +6,11 @@ text -> pieces -> blocks -> masked batch -> hidden states -> two losses -> a vie
 
 __version__ = "0.1.0"
 
+# The sentence that runs through the course: Theodore Roosevelt, annual message of 1903, held out.
+SENTENCE = (
+    "Its successor, the Government of Colombia, has ceased to own any property in the Isthmus."
+)
+
 
 def check_version(lesson: str) -> None:
     """Warn when a lesson and the installed package are of different versions.

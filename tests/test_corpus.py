@@ -93,6 +93,13 @@ def test_a_long_line_is_cut_at_a_space_and_ends_no_document(tmp_path, monkeypatc
     assert all(sum(map(len, d.paragraphs)) <= 10 for d in documents)
 
 
+def test_the_rest_of_a_long_last_line_is_kept(tmp_path, monkeypatch):
+    monkeypatch.setattr(corpus, "LONGEST", 10)
+    path = tmp_path / "line.txt"
+    path.write_text("alpha beta", encoding="utf-8")  # a part ends where the text ends
+    assert [d.paragraphs for d in read_documents(path)] == [("alpha", "beta")]
+
+
 def test_a_line_exactly_as_long_as_a_part_is_not_followed_by_a_blank_line(tmp_path, monkeypatch):
     monkeypatch.setattr(corpus, "LONGEST", 20)
     path = tmp_path / "line.txt"
@@ -147,11 +154,11 @@ def test_a_gz_that_is_no_complete_gzip(tmp_path, raw):
 
 @pytest.mark.parametrize("blank_lines", [True, False])
 def test_memory_stays_flat(tmp_path, blank_lines):
-    """30 MB of the corpus, with its blank lines and as one document without any."""
+    """60 MB of the corpus, with its blank lines and as one document without any."""
     block = "\n".join(p for d in course_documents("validation") for p in d.paragraphs[:40]) + "\n"
     block = block + "\n" if blank_lines else block
     path = tmp_path / "large.txt"
-    times = 30_000_000 // len(block.encode("utf-8")) + 1
+    times = 60_000_000 // len(block.encode("utf-8")) + 1
     with path.open("wb") as stream:
         for _ in range(times):
             stream.write(block.encode("utf-8"))

@@ -253,6 +253,19 @@ def test_starting_over_leaves_one_copy(course, mine):
     assert fingerprint(read(mine / LESSON)) == fingerprint(lesson(2))
 
 
+def test_starting_over_keeps_work_in_the_new_copy(course, mine):
+    refresh(course, mine)
+    solve(mine / LESSON)
+    write(course / LESSON, lesson(2))
+    refresh(course, mine)
+    solve(mine / NEW)
+    kept = (mine / NEW).read_bytes()
+    (mine / LESSON).unlink()
+    refresh(course, mine)
+    assert (mine / NEW).read_bytes() == kept
+    assert fingerprint(read(mine / LESSON)) == fingerprint(lesson(2))
+
+
 @pytest.mark.parametrize("broken", [None, "", "{", "[]", '{"copies": 3, "gone": []}'])
 def test_without_a_record_every_copy_is_the_learners(course, mine, broken):
     refresh(course, mine)
@@ -323,17 +336,19 @@ def test_other_files_of_the_learner_are_left_alone(course, mine):
 
 def test_nothing_is_written_outside_the_folder(course, mine, tmp_path):
     outside = tmp_path / "elsewhere.ipynb"
-    write(outside, lesson(7))
+    write(outside, lesson(1))
     refresh(course, mine)
     (mine / LESSON).unlink()
     try:
         (mine / LESSON).symlink_to(outside)
     except OSError:  # Windows without the right to make links
         (mine / LESSON).write_bytes(outside.read_bytes())
-    kept, lessons_before = outside.read_bytes(), snapshot(course)
-    write(course / LESSON, lesson(1))
+    kept = outside.read_bytes()
+    write(course / LESSON, lesson(2))
+    lessons_before = snapshot(course)
     refresh(course, mine)
-    assert outside.read_bytes() == kept and snapshot(course).keys() == lessons_before.keys()
+    assert fingerprint(read(mine / LESSON)) == fingerprint(lesson(2))
+    assert outside.read_bytes() == kept and snapshot(course) == lessons_before
 
 
 def test_mistakes_are_explained(course, mine, tmp_path):

@@ -78,7 +78,8 @@ def test_stand_in_for_colab_has_colabs_versions():
 def test_conda_environment_asks_for_what_pyproject_asks_for():
     environment = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
     python, pip, through_pip = environment["dependencies"]
-    assert environment["name"] == PROJECT["name"]
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert f"conda activate {environment['name']}" in readme
     assert pip == "pip"
     assert through_pip == {"pip": ["-c constraints.txt", "-e .[test]"]}
     accepted = SpecifierSet(python.removeprefix("python"))
@@ -127,8 +128,8 @@ def test_an_old_python_can_read_the_file_as_far_as_its_sentence():
         if isinstance(node, ast.Import | ast.ImportFrom)
         for alias in (node.names if isinstance(node, ast.Import) else [ast.alias(node.module)])
     }
-    in_36 = {"hashlib", "json", "os", "re", "shutil", "socket", "subprocess", "sys", "time"}
-    assert imported <= in_36 | {"pathlib"}
+    in_36 = {"hashlib", "importlib", "json", "os", "re", "shutil", "socket", "subprocess", "sys"}
+    assert imported <= in_36 | {"pathlib", "time"}
     assert text.isascii(), "an old console may not print it"
 
 
@@ -232,7 +233,7 @@ def test_port_that_is_none(port, monkeypatch, capsys):
 def test_unknown_command_says_what_there_is(capsys):
     assert setup.main(["labb"]) == 2
     assert setup.main([]) == 2
-    assert "lab | test" in capsys.readouterr().out
+    assert "lab [--here] | test" in capsys.readouterr().out
 
 
 # --- What it does when all is well ----------------------------------------------------------------
@@ -347,6 +348,22 @@ def test_only_root_gets_allow_root(steps, monkeypatch):
     for user, allowed in ((0, True), (1000, False)):
         monkeypatch.setattr(setup.os, "geteuid", lambda user=user: user)
         assert ("--allow-root" in setup.lab_command(8888)) == allowed
+
+
+def test_here_uses_this_python_and_installs_nothing(steps, monkeypatch, tmp_path, capsys):
+    called = []
+    monkeypatch.setattr(setup, "call", lambda command: called.append(command) or 0)
+    monkeypatch.setattr(setup.sys, "prefix", str(tmp_path / "conda"))
+    assert setup.main(["lab", "--here"]) == 0
+    assert setup.main(["test", "--here", "-x"]) == 0
+    assert steps == []
+    assert [str(command[0]) for command in called] == [sys.executable] * 3
+    assert called[2][1:] == ["-m", "pytest", "tests", "-x"]
+    assert (tmp_path / "conda/share/jupyter/lab/settings/overrides.json").is_file()
+
+    monkeypatch.setattr(setup.importlib.util, "find_spec", lambda name: None)
+    assert setup.main(["lab", "--here"]) == 1
+    assert "has no spanbert_teach. Activate the environment" in capsys.readouterr().err
 
 
 def test_interrupt_is_left_to_the_command(monkeypatch):

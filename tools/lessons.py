@@ -234,13 +234,14 @@ def readme_table(everything: list[Path]) -> str:
 
 
 def synced_readme() -> str:
-    path = ROOT / "README.md"
-    text = path.read_text(encoding="utf-8")
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
     everything = sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
-    start, end = "<!-- lessons -->\n", "\n<!-- /lessons -->"
+    start, end = "<!-- lessons -->", "<!-- /lessons -->"
+    if text.count(start) != 1 or text.count(end) != 1:
+        raise SystemExit(f"README.md needs {start} and {end}, each once: the table goes between.")
     before, _, rest = text.partition(start)
     _, _, after = rest.partition(end)
-    return before + start + readme_table(everything) + end + after
+    return f"{before}{start}\n{readme_table(everything)}\n{end}{after}"
 
 
 def sync(write_files: bool = True) -> list[str]:

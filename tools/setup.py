@@ -1,5 +1,8 @@
 """Set up the course and start it: `python tools/setup.py lab`, `test`, `run SCRIPT` or `minilm`.
 
+`lab --here` and `test --here` set nothing up: they use the Python that runs this, for example of a
+conda environment made from environment.yml.
+
 Standard library only. Syntax and imports stay readable for Python 3.6, so that an old Python gets
 as far as the sentence that asks for a newer one. All printed text is ASCII: old consoles show it.
 
@@ -9,6 +12,7 @@ so an interrupted installation is taken up again by the next call.
 """
 
 import hashlib
+import importlib.util
 import json
 import os
 import re
@@ -291,12 +295,24 @@ def call(command):
             continue
 
 
-def lab():
+def use_this_python():
+    """For `--here`: the packages of the Python that runs this, instead of those in `.venv`."""
+    global PYTHON, LAB
+    for package in ("spanbert_teach", "jupyterlab"):
+        if importlib.util.find_spec(package) is None:
+            raise Problem(
+                f"{sys.executable} has no {package}. Activate the environment that has it, as in "
+                f"conda activate spanbert-from-scratch, or leave out --here."
+            )
+    PYTHON, LAB = Path(sys.executable), Path(sys.prefix) / "share" / "jupyter" / "lab"
+
+
+def lab(here):
     """Set up, bring the learner's copies up to date, open JupyterLab."""
     wanted = os.environ.get("PORT") or "8888"
     if not wanted.isdigit() or not 1 <= int(wanted) <= 65535:
         raise Problem(f"PORT must be a number from 1 to 65535, and it is {wanted!r}.")
-    ensure("course")
+    use_this_python() if here else ensure("course")
     write_lab_defaults()
     status = call([PYTHON, "-m", "spanbert_teach", "lessons"])
     if status:
@@ -304,9 +320,9 @@ def lab():
     return call(lab_command(free_port(int(wanted))))
 
 
-def run(arguments):
+def run(arguments, here=False):
     """Set up, then run Python with these arguments in the environment."""
-    ensure("test")
+    use_this_python() if here else ensure("test")
     return call([PYTHON, *arguments])
 
 
@@ -317,19 +333,22 @@ def main(arguments):
         print(problem, file=sys.stderr)
         return 1
     name, rest = (arguments[0], arguments[1:]) if arguments else ("", [])
+    here = rest[:1] == ["--here"]
+    rest = rest[1:] if here else rest
     try:
         if name == "lab" and not rest:
-            return lab()
+            return lab(here)
         if name == "test":
-            return run(["-m", "pytest", "tests", *rest])
-        if name == "run" and rest:
+            return run(["-m", "pytest", "tests", *rest], here)
+        if name == "run" and rest and not here:
             return run(rest)
-        if name == "minilm" and not rest:
+        if name == "minilm" and not rest and not here:
             ensure("course")
             install_minilm()
             return 0
         print(
-            "Usage: python tools/setup.py lab | test [PYTEST ARGUMENTS] | run SCRIPT ... | minilm"
+            "Usage: python tools/setup.py lab [--here] | test [--here] [PYTEST OPTIONS] | minilm | "
+            "run SCRIPT [OPTIONS]"
         )
         return 2
     except Problem as stop:

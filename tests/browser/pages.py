@@ -189,13 +189,18 @@ class LabPage(NotebookPage):
 
 
 class ClassicPage(NotebookPage):
-    """A notebook in the classic notebook (nbclassic), with ipywidgets 7."""
+    """A notebook in the classic notebook (nbclassic), with ipywidgets 7.
+
+    Its widgets' extension loads late, asks the kernel for widgets, and then draws every output
+    again; a widget shown in between is lost. So ready includes the extension, and `run` first
+    waits for a question of its own, which the kernel answers after the extension's.
+    """
 
     cell_selector = "#notebook-container > .cell"
     is_ready = """() => {
       const notebook = window.Jupyter?.notebook;
       return !!notebook?._fully_loaded && !!notebook.kernel?.is_connected()
-        && !notebook.kernel_busy;
+        && !notebook.kernel_busy && !!notebook.kernel.widget_manager;
     }"""
     states = """() => Jupyter.notebook.get_cells().map((cell, index) => ({
       index, id: cell.id ?? String(index), tags: cell.metadata.tags ?? [],
@@ -205,4 +210,10 @@ class ClassicPage(NotebookPage):
         .map((out) => `${out.ename}: ${out.evalue}`),
     }))"""
     is_trusted = "() => Jupyter.notebook.trusted"
-    run = "() => { Jupyter.notebook.clear_all_output(); Jupyter.notebook.execute_all_cells(); }"
+    run = """async () => {
+      const notebook = Jupyter.notebook;
+      await new Promise((done) => notebook.kernel.comm_info("jupyter.widget", done));
+      await new Promise((done) => setTimeout(done));
+      notebook.clear_all_output();
+      notebook.execute_all_cells();
+    }"""

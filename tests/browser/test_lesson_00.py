@@ -16,6 +16,7 @@ VIEW = "00-hidden-span-view"
 def page(lab):
     page = lab.open(LESSON)
     page.run_all()
+    assert page.errors() == []
     return page
 
 
@@ -40,7 +41,6 @@ def wait_for_mask(page, place: int) -> None:
 
 
 def test_runs_and_follows_every_control(page, view):
-    assert page.errors() == []
     before = tokens(view)
     assert before.count("[MASK]") == 3 and view.locator(".column").count() == 3
     assert view.locator(".boundary").count() == 2
@@ -103,8 +103,9 @@ def test_answers_at_once(page, view, record_property):
     p95 = statistics.quantiles(times, n=20)[-1]
     record_property("latency_ms", f"median {statistics.median(times):.0f}, p95 {p95:.0f}")
     print(f"slider to redraw: median {statistics.median(times):.0f} ms, p95 {p95:.0f} ms")
-    # A second's grace: the limit of 100 ms is measured by `make bench`, a test only sees a hang.
-    assert p95 < 1000
+    # The limit is 60 ms in the median and 100 ms for 95 of 100 on a quiet machine; a test on a busy
+    # one cannot hold that, but a view that computes too much is far above this.
+    assert statistics.median(times) < 200
 
 
 def test_shows_the_static_picture_untrusted(lab):

@@ -96,6 +96,8 @@ function render({ model, el }) {
       : `${from}: guess yourself before you look.`;
   }
 
+  // JupyterLab would take the arrow keys away from the sliders.
+  el.addEventListener("keydown", (event) => event.stopPropagation());
   model.on("change:shown", draw);
   model.on("change:message", draw);
   el.classList.add("hidden-span");
