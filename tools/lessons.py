@@ -100,7 +100,7 @@ def badge_source(lesson: Path) -> str:
     else:
         first = "▶ **On Colab:** *File → Upload notebook* (this copy does not know its address)"
     steps = (
-        "On Colab: *File → Save a copy in Drive*; *Edit → Clear all outputs*; "
+        "Then: *File → Save a copy in Drive*; *Edit → Clear all outputs*; "
         "*Runtime → Change runtime type* to choose a GPU (no lesson needs one to be read); "
         "the set-up cell takes about a minute."
     )

@@ -130,6 +130,17 @@ def test_guess(recorded_output, counts):
     assert recorded_output == "\n".join([*lines, f"hidden was: {sentence[middle]}"])
 
 
+@pytest.mark.result("00-guess-span")
+def test_guess_span(recorded_output, counts):
+    sentence = words(SENTENCE)
+    start = sentence.index("Government")
+    left, right = sentence[start - 1], sentence[start + 3]
+    best = [guess_hidden(counts, left, right, 3, position)[0][0] for position in (1, 2, 3)]
+    assert recorded_output == (
+        f"guesses:    {' '.join(best)}\nhidden was: {' '.join(sentence[start : start + 3])}"
+    )
+
+
 @pytest.mark.result("00-one-word")
 def test_one_word(recorded_output, counts, held_out):
     none, left, right, both = (
