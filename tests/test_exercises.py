@@ -140,7 +140,7 @@ def prove_card(exercise: Exercise, card: str) -> None:
     assert re.findall(r"[Dd]ifficulty\W+(\d) of 5", card) == [str(exercise.difficulty)]
     assert re.findall(r"(\d+) minutes?", card) == [str(exercise.minutes)]
     assert card.count("<details>") == 2, "two hints"
-    assert re.search(r"\]\((\.\./)*solutions/\d\d_\w+\.ipynb", card), "a link to the solution"
+    assert re.search(r"\]\(\S*solutions/\d\d_\w+\.ipynb", card), "a link to the solution"
 
 
 def test_the_proofs_can_fail():

@@ -45,7 +45,8 @@ class Front:
         if self.server.front_end == "lab":
             self._app = self._app or self._load_lab()
             self._app.evaluate(
-                "path => jupyterapp.commands.execute('docmanager:open', { path })", path
+                "async path => { await jupyterapp.commands.execute('docmanager:open', { path }); }",
+                path,
             )
             page = LabPage(self._app, path, self.prefix)
         else:

@@ -12,22 +12,6 @@ LESSON = NOTEBOOKS / "00_start_here.ipynb"
 VIEW = "00-hidden-span-view"
 
 
-@pytest.fixture
-def page(lab):
-    page = lab.open(LESSON)
-    page.run_all()
-    assert page.errors() == []
-    return page
-
-
-@pytest.fixture
-def view(page):
-    drawn = page.output(VIEW).locator(".hidden-span")
-    drawn.wait_for()
-    drawn.scroll_into_view_if_needed()
-    return drawn
-
-
 def tokens(view) -> list[str]:
     return view.locator(".token").all_text_contents()
 
@@ -40,7 +24,20 @@ def wait_for_mask(page, place: int) -> None:
     )
 
 
-def test_runs_and_follows_every_control(page, view):
+def test_runs_and_its_view_lives(lab, record_property):
+    """One run of the lesson for all that is tried on its view: a run takes half a minute."""
+    page = lab.open(LESSON)
+    page.run_all()
+    assert page.errors() == []
+    view = page.output(VIEW).locator(".hidden-span")
+    view.wait_for()
+    view.scroll_into_view_if_needed()
+    follows_every_control(page, view)
+    shows_hostile_and_long_text(page, view)
+    answers_at_once(page, view, record_property)
+
+
+def follows_every_control(page, view):
     before = tokens(view)
     assert before.count("[MASK]") == 3 and view.locator(".column").count() == 3
     assert view.locator(".boundary").count() == 2
@@ -73,7 +70,7 @@ def test_runs_and_follows_every_control(page, view):
     page.screenshot("dark")
 
 
-def test_hostile_and_long_text_is_shown_not_run(page, view):
+def shows_hostile_and_long_text(page, view):
     typed = view.get_by_label("your own sentence")
     typed.fill("<script>alert(1)</script> 😀 北京 the <b>end</b> of it")
     page.page.wait_for_function(
@@ -94,7 +91,7 @@ def test_hostile_and_long_text_is_shown_not_run(page, view):
     assert view.locator(".message").inner_text() == ""
 
 
-def test_answers_at_once(page, view, record_property):
+def answers_at_once(page, view, record_property):
     slider, strip = page.slider(view, 0), view.locator(".strip")
     page.press(slider, "Home")
     wait_for_mask(page, 1)
