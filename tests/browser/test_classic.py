@@ -1,6 +1,10 @@
 """The harness on the classic notebook with ipywidgets 7, Colab's version (see conftest)."""
 
+import nbformat
 import pytest
+from nbformat.v4 import new_code_cell
+
+from tools.notebooks import ROOT, lessons, read
 
 from .toy import VIEW, cell, save
 
@@ -33,3 +37,26 @@ def test_views_and_sliders_follow_the_keyboard(classic, tmp_path):
     page.press(page.slider(page.output("slider")), times=3)
     assert page.output("slider").locator(".widget-readout").inner_text() == "6"
     page.screenshot("views")
+
+
+@pytest.mark.skipif("00" not in {path.name[:2] for path in lessons()}, reason="another LESSON")
+def test_the_view_of_lesson_00_lives_with_ipywidgets_7(classic, tmp_path):
+    notebook = read(ROOT / "notebooks" / "00_start_here.ipynb")
+    here = f"import sys\nsys.path.insert(0, {str(ROOT)!r})"
+    notebook.cells.insert(0, new_code_cell(here, id="this-checkout"))
+    nbformat.write(notebook, tmp_path / "lesson.ipynb")
+    page = classic.open(tmp_path / "lesson.ipynb")
+    page.run_all()
+    assert page.errors() == []
+    view = page.output("00-hidden-span-view").locator(".hidden-span")
+    view.wait_for()
+    before = view.locator(".token").all_text_contents()
+    page.press(page.slider(view))
+    page.page.wait_for_function(
+        "n => !document.querySelectorAll('.hidden-span .token')[n].classList.contains('hidden')",
+        arg=before.index("[MASK]"),
+    )
+    after = view.locator(".token").all_text_contents()
+    assert after.index("[MASK]") == before.index("[MASK]") + 1
+    assert after.count("[MASK]") == before.count("[MASK]") == 3
+    page.screenshot("view")
