@@ -53,10 +53,12 @@ def test_the_view_of_lesson_00_lives_with_ipywidgets_7(classic, tmp_path):
     before = view.locator(".token").all_text_contents()
     page.press(page.slider(view))
     page.page.wait_for_function(
-        "n => !document.querySelectorAll('.hidden-span .token')[n].classList.contains('hidden')",
+        "n => !document.querySelectorAll('.hidden-span .token')[n].classList.contains('masked')",
         arg=before.index("[MASK]"),
     )
     after = view.locator(".token").all_text_contents()
     assert after.index("[MASK]") == before.index("[MASK]") + 1
     assert after.count("[MASK]") == before.count("[MASK]") == 3
+    for token in view.locator(".token").all():  # Bootstrap's style sheet is on this page too
+        assert token.is_visible()
     page.screenshot("view")

@@ -19,7 +19,7 @@ def tokens(view) -> list[str]:
 def wait_for_mask(page, place: int) -> None:
     """Until the token at `place` is hidden."""
     page.page.wait_for_function(
-        "n => document.querySelectorAll('.hidden-span .token')[n].classList.contains('hidden')",
+        "n => document.querySelectorAll('.hidden-span .token')[n].classList.contains('masked')",
         arg=place,
     )
 
@@ -39,6 +39,7 @@ def test_runs_and_its_view_lives(lab, record_property):
 
 def follows_every_control(page, view):
     before = tokens(view)
+    assert all(token.is_visible() for token in view.locator(".token").all())
     assert before.count("[MASK]") == 3 and view.locator(".column").count() == 3
     assert view.locator(".boundary").count() == 2
     first = before.index("[MASK]")

@@ -70,7 +70,7 @@ function render({ model, el }) {
         const hidden = i >= shown.start && i < last;
         const boundary =
           (i === shown.start - 1 && shown.left !== null) || (i === last && shown.right !== null);
-        const kind = hidden ? "token hidden" : boundary ? "token boundary" : "token";
+        const kind = hidden ? "token masked" : boundary ? "token boundary" : "token";
         return element("span", { class: kind }, token);
       }),
     );
