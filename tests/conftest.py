@@ -1,5 +1,7 @@
 """What all tests share: the lessons as parameters, and result tests as part of the contract."""
 
+import os
+
 import pytest
 
 from tools.notebooks import lessons, read, recorded, solution_path, tagged
@@ -14,13 +16,30 @@ def pytest_generate_tests(metafunc):
         metafunc.parametrize("notebook_path", both, ids=lambda p: f"{p.parent.name}-{p.stem}")
 
 
-def pytest_collection_modifyitems(items):
-    chosen = {path.name[:2] for path in lessons()}
-    for item in list(items):
-        if mark := item.get_closest_marker("result"):
+def pytest_collection_modifyitems(config, items):
+    for item in items:
+        if item.get_closest_marker("result"):
             item.add_marker(pytest.mark.contract)
-            if mark.args[0][:2] not in chosen:
-                items.remove(item)
+    if os.environ.get("LESSON", "").strip():
+        [lesson] = lessons()
+        names = modules_of(lesson)
+        kept = [item for item in items if concerns(item, lesson.name[:2], names)]
+        config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+        items[:] = kept
+
+
+def modules_of(lesson) -> set[str]:
+    """The test modules that a change of this lesson, or of the code that it shows, can fail."""
+    shown = {name.rpartition(".")[0] for name in tagged(read(lesson), "library")}
+    always = {"test_contract", "test_guard", "test_views", f"test_lesson_{lesson.name[:2]}"}
+    always |= {"test_colab", "test_classic"}  # `make compat` alone collects these
+    return always | {f"test_{module.rpartition('.')[2]}" for module in shown}
+
+
+def concerns(item, number: str, modules: set[str]) -> bool:
+    """`make test LESSON=02`: whether a test says something about that lesson."""
+    exercise = getattr(item, "callspec", None) and item.callspec.params.get("exercise")
+    return item.path.stem in modules or getattr(exercise, "lesson", None) == number
 
 
 @pytest.fixture

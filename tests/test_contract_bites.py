@@ -9,15 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from tools.notebooks import ROOT, lessons, read, recorded, tagged, write
+from tools.notebooks import ROOT, read, recorded, tagged, write
 
 LESSON = "00"
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(
-        LESSON not in {path.name[:2] for path in lessons()}, reason="LESSON names another lesson"
-    ),
-]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture

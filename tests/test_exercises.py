@@ -33,9 +33,7 @@ from spanbert_teach.exercises.lookup import find_exercise, lesson_exercises
 from tools.notebooks import NOTEBOOKS, read
 from tools.solutions import cell_source, lesson_path, load_solution, run, run_prelude
 
-ONLY = os.environ.get("LESSON", "").strip()
-CHOSEN = [lesson for lesson in LESSONS if not ONLY or lesson == ONLY.zfill(2)]
-REAL = [exercise for lesson in CHOSEN for exercise in lesson_exercises(lesson)]
+REAL = [exercise for lesson in LESSONS for exercise in lesson_exercises(lesson)]
 every = pytest.mark.parametrize("exercise", [TOY, *REAL], ids=lambda exercise: exercise.id)
 made = iter(range(1_000_000))
 

@@ -1,9 +1,7 @@
 """One server and one browser for all browser tests; a page of its own for each test."""
 
 import os
-import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import sync_playwright
@@ -78,23 +76,6 @@ def pytest_runtest_makereport(item, call):
     if call.when == "call":
         item.stash[REPORT] = report
     return report
-
-
-def pytest_collection_modifyitems(config, items) -> None:
-    """LESSON=02 keeps, of the modules `test_lesson_NN*.py` here, those of lesson 02."""
-    wanted = os.environ.get("LESSON")
-    if not wanted:
-        return
-    here = Path(__file__).parent
-    other = [
-        item
-        for item in items
-        if item.path.parent == here
-        and (lesson := re.match(r"test_lesson_(\d\d)", item.path.name))
-        and lesson[1] != wanted
-    ]
-    config.hook.pytest_deselected(items=other)
-    items[:] = [item for item in items if item not in other]
 
 
 def pytest_terminal_summary(terminalreporter, config) -> None:

@@ -4,7 +4,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell
 
-from tools.notebooks import ROOT, lessons, read
+from tools.notebooks import ROOT, read
 
 from .toy import VIEW, cell, save
 
@@ -39,7 +39,6 @@ def test_views_and_sliders_follow_the_keyboard(classic, tmp_path):
     page.screenshot("views")
 
 
-@pytest.mark.skipif("00" not in {path.name[:2] for path in lessons()}, reason="another LESSON")
 def test_the_view_of_lesson_00_lives_with_ipywidgets_7(classic, tmp_path):
     notebook = read(ROOT / "notebooks" / "00_start_here.ipynb")
     here = f"import sys\nsys.path.insert(0, {str(ROOT)!r})"
