@@ -17,13 +17,16 @@ export TORCH_INDEX LESSON PORT NO_BROWSER
 SETUP = $(PYTHON) tools/setup.py
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test compat sync execute mutants minilm
+.PHONY: help lab doctor test compat sync execute mutants minilm
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
 
 lab: ## open the course: your own copies of the lessons, in JupyterLab
 	@$(SETUP) lab
+
+doctor: ## what this machine has for the course, and what to do
+	@$(SETUP) doctor
 
 test: ## check everything, or one lesson: make test LESSON=00
 	@$(SETUP) test $(ARGS)

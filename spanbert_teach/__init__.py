@@ -21,6 +21,6 @@ def check_version(lesson: str) -> None:
     if lesson != __version__:
         print(
             f"⚠ This copy of the lesson was written for spanbert-teach {lesson}, but {__version__} "
-            "is installed: names and numbers may differ. Open the lesson of the same version "
-            "(on Colab: Runtime → Disconnect and delete runtime, then run this cell again)."
+            "is installed: names and numbers may differ. Open the lesson of that version, or, on "
+            "Colab: %pip uninstall -y spanbert-teach, restart the session, run this cell again."
         )

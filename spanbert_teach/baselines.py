@@ -66,9 +66,13 @@ def guess_hidden(
         length: how many words are hidden.
         position: 1 for the first hidden word, `length` for the last.
         top: how many to return; words of equal share come in alphabetical order.
+        prior: how much plain frequency is added to each count.
 
     Returns:
         Shares are of all words: over the whole vocabulary they sum to 1.
+
+    Raises:
+        ValueError: `position` is not in the span.
     """
     if not 1 <= position <= length:
         raise ValueError(f"Position {position} is not in a span of {length}: 1 is its first word.")

@@ -8,7 +8,7 @@ import gzip
 import json
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from spanbert_teach.paths import data_path
+from spanbert_teach.tokenization import WordPieceTokenizer
 
 SPLITS = ("train", "validation", "test")
 SPAN_KINDS = ("entity", "noun_phrase")
@@ -49,16 +50,21 @@ def read_documents(path: str | Path) -> Iterator[Document]:
         FileNotFoundError: nothing is there, or the folder has no such file.
         ValueError: no text in it, not UTF-8 (file, line and byte are named), or a broken gzip.
     """
-    path = Path(path)
-    if not path.exists():
+    if not str(path) or not Path(path).exists():
         raise FileNotFoundError(f"There is no file or folder {str(path)!r}. Is the name right?")
+    path = Path(path)
     files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
     if path.is_dir():
-        files = [p for p in files if p.name.lower().endswith(SUFFIXES)]
+        files = [p for p in files if p.name.lower().endswith(SUFFIXES) and not _hidden(p, path)]
     if not files:
         kinds = ", ".join(SUFFIXES)
         raise FileNotFoundError(f"The folder {str(path)!r} has no text in it: expected {kinds}.")
     return _documents(path, files)
+
+
+def _hidden(file: Path, folder: Path) -> bool:
+    """Inside a hidden folder, such as a notebook's checkpoints, or hidden itself."""
+    return any(part.startswith(".") for part in file.relative_to(folder).parts)
 
 
 def _documents(path: Path, files: list[Path]) -> Iterator[Document]:
@@ -95,6 +101,8 @@ def _lines(file: Path) -> Iterator[str]:
         with opener(file, "rt", encoding="utf-8-sig", newline=None) as stream:
             rest, inside = "", False
             while piece := stream.readline(LONGEST):
+                if "\0" in piece:
+                    raise ValueError(_not_text(file, is_gzip))
                 text, rest = rest + piece, ""
                 ended = piece.endswith("\n")
                 if not ended and len(text) >= LONGEST:
@@ -113,6 +121,17 @@ def _lines(file: Path) -> Iterator[str]:
             f"{str(file)!r} is called .gz but is not a complete gzip file ({error}). "
             "Get it again, or unpack it and give the .txt."
         ) from None
+
+
+def _not_text(file: Path, is_gzip: bool) -> str:
+    """The sentence that names the first line with a NUL: UTF-16 without a mark, or no text."""
+    opener = gzip.open if is_gzip else open
+    with opener(file, "rb") as stream:
+        number = next(n for n, line in enumerate(stream, start=1) if b"\0" in line)
+    return (
+        f"{str(file)!r} is not UTF-8 text: line {number} holds the byte 0x00. If it is UTF-16, "
+        "save it as UTF-8 in your editor; if it is no text at all, leave it out."
+    )
 
 
 def _bad_encoding(file: Path, is_gzip: bool) -> str:
@@ -239,3 +258,56 @@ def words(text: str) -> list[str]:
     ("1,204.5"). Every other mark is a word of its own.
     """
     return _WORD.findall(text)
+
+
+@dataclass(frozen=True)
+class Block:
+    """A stretch of one document as a model reads it: `[CLS] ... [SEP]`, nothing padded.
+
+    Attributes:
+        ids: numbers of the pieces, at most as many as asked for.
+        word_starts: True at the first piece of each word; False for [CLS] and [SEP].
+        document: the id of the document.
+    """
+
+    ids: list[int]
+    word_starts: list[bool]
+    document: str
+
+
+def blocks(
+    documents: Iterable[Document], tokenizer: WordPieceTokenizer, length: int
+) -> Iterator[Block]:
+    """Cut documents into blocks of at most `length` pieces, [CLS] and [SEP] included; streamed.
+
+    A block holds text of one document only, as much as fits, across its paragraphs (Joshi et al.
+    2020, §3.3: one contiguous segment). It ends before a word that does not fit any more; only a
+    word that is longer than a whole block is cut inside, and the next block goes on with it. The
+    blocks of a document, without [CLS] and [SEP], are the pieces of its paragraphs in order.
+
+    Raises:
+        ValueError: a length below 3: there would be no room for text.
+    """
+    if length < 3:
+        raise ValueError(f"A block of {length} has no room: [CLS], [SEP] and a piece are 3.")
+    return (block for document in documents for block in _blocks_of(document, tokenizer, length))
+
+
+def _blocks_of(document: Document, tokenizer: WordPieceTokenizer, length: int) -> Iterator[Block]:
+    """The blocks of one document; at most a paragraph and a block are in memory."""
+    room, first, last = length - 2, tokenizer.id("[CLS]"), tokenizer.id("[SEP]")
+
+    def block(end: int) -> Block:
+        return Block([first, *ids[:end], last], [False, *starts[:end], False], document.id)
+
+    ids: list[int] = []
+    starts: list[bool] = []
+    for paragraph in document.paragraphs:
+        encoding = tokenizer.encode(paragraph, special_tokens=False)
+        ids, starts = ids + encoding.ids, starts + encoding.word_starts
+        while len(ids) > room:
+            end = next((i for i in range(room, 0, -1) if starts[i]), room)
+            yield block(end)
+            ids, starts = ids[end:], starts[end:]
+    if ids:
+        yield block(len(ids))

@@ -39,8 +39,15 @@ def parser() -> argparse.ArgumentParser:
 
 
 def run_doctor(arguments: argparse.Namespace) -> int:
-    from spanbert_teach.doctor import as_json, as_text, report
-
+    try:
+        from spanbert_teach.doctor import as_json, as_text, report
+    except ModuleNotFoundError as missing:
+        print(
+            f"✗ This Python has no package {missing.name!r}: it is not the course's environment. "
+            "In the repository, `make doctor` (Windows: py tools\\setup.py doctor) uses the right "
+            "one, and makes it if there is none."
+        )
+        return 1
     checks = report()
     print(as_json(checks) if arguments.json else as_text(checks))
     return int(any(check.status == "problem" for check in checks))
@@ -56,8 +63,12 @@ def run_lessons(arguments: argparse.Namespace) -> int:
             "without one. Clone the repository and type `make lab` there."
         )
         return 1
-    for sentence in refresh(root / "notebooks", learner_folder()):
-        print(sentence)
+    try:
+        said = refresh(root / "notebooks", learner_folder())
+    except (OSError, ValueError) as error:
+        print(f"Your copies of the lessons could not be brought up to date: {error}")
+        return 1
+    print("\n".join(said))
     return 0
 
 
@@ -65,4 +76,4 @@ def run_progress(arguments: argparse.Namespace) -> int:
     from spanbert_teach.exercises import class_table
 
     print(class_table(arguments.files))
-    return 0
+    return int(not all(path.exists() for path in arguments.files))

@@ -55,7 +55,6 @@ def report() -> list[Check]:
         check_data(),
         check_minilm(),
         check_disk(),
-        Check("network", "ok", "not needed: text, labels and weights are on this machine"),
     ]
 
 
@@ -131,10 +130,15 @@ def check_torch() -> Check:
 
 def check_device(device: torch.device) -> Check:
     # A computation, not a promise: a driver that does not fit torch shows here.
-    if torch.ones(2, device=device).sum().item() != 2:
-        return Check(
-            "device", "problem", device.type, "it does not add 1 and 1: restart the machine"
-        )
+    try:
+        works = torch.ones(2, device=device).sum().item() == 2
+    except RuntimeError as error:
+        works, reason = False, str(error).splitlines()[0]
+    else:
+        reason = "1 + 1 is not 2 there"
+    if not works:
+        advice = f"{reason}: does this build of torch fit the card and its driver?"
+        return Check("device", "problem", device.type, advice)
     card = f": {torch.cuda.get_device_name(device)}" if device.type == "cuda" else ""
     return Check("device", "ok", device.type + card)
 
@@ -188,13 +192,15 @@ def check_widgets() -> Check:
 def check_data() -> Check:
     again = "get the repository again (git checkout -- data), or reinstall the package"
     try:
-        sums = data_path("checksums.sha256").read_text(encoding="utf-8").split("\n")
+        text = data_path("checksums.sha256").read_text(encoding="utf-8")
     except FileNotFoundError:
         return Check("data", "problem", "checksums.sha256 is missing", again)
+    except UnicodeDecodeError:
+        return Check("data", "problem", "checksums.sha256 is damaged", again)
     wrong, count = [], 0
-    for line in filter(None, sums):
-        digest, name = line.split(maxsplit=1)
-        name, count = name.lstrip("*"), count + 1
+    for line in filter(None, text.split("\n")):
+        digest, _, name = line.partition("  ")
+        count += 1
         path = data_path() / name
         if not path.is_file():
             wrong.append(f"{name} is missing")

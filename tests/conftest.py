@@ -7,6 +7,13 @@ import pytest
 from tools.notebooks import lessons, read, recorded, solution_path, tagged
 
 
+def pytest_configure(config):
+    try:
+        lessons()
+    except SystemExit as unknown:
+        raise pytest.UsageError(str(unknown)) from None
+
+
 def pytest_generate_tests(metafunc):
     """A test that asks for `lesson` or `notebook_path` runs once for each (see LESSON)."""
     if "lesson" in metafunc.fixturenames:

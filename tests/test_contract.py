@@ -12,11 +12,11 @@ import subprocess
 import symtable
 import sys
 from collections import Counter
-from pathlib import Path
 
 import nbformat
 import pytest
 
+from spanbert_teach.exercises.lookup import lesson_exercises
 from spanbert_teach.paths import data_path
 from tools.lessons import library_source, sync
 from tools.notebooks import (
@@ -160,6 +160,19 @@ def test_figures_in_prose_have_a_source(notebook_path):
     assert not problems, f"{notebook_path.name}:\n" + "\n".join(problems)
 
 
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md"])
+def test_figures_of_the_readme_have_a_source(name):
+    results = {
+        key: recorded(cell)
+        for lesson in sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
+        for key, cell in tagged(read(lesson), "result").items()
+    }
+    text = (ROOT / name).read_text(encoding="utf-8")
+    before, _, rest = text.partition("<!-- lessons -->")  # the table is generated
+    prose = before + rest.partition("<!-- /lessons -->")[2]
+    assert not unbacked(prose, results, data_path("paper.json"))
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -180,7 +193,10 @@ def test_prose_checker_rejects(tmp_path):
     results = {"00-a": "accuracy 23.5%"}
     assert not unbacked("It is 23.5%. <!-- claim: 00-a -->", results, paper)
     assert not unbacked("F1 is 86.8. <!-- paper: 7 -->", results, paper)
-    assert not unbacked("Mask 15%. <!-- given: definition -->", results, paper)
+    assert not unbacked("Mask 15%. <!-- given: 15%, by definition -->", results, paper)
+    assert unbacked("Mask 15%. <!-- given: by definition -->", results, paper)
+    assert unbacked("23.5% of 300. <!-- given: 300, the sample -->", results, paper)
+    assert unbacked("12-40 words", results, paper)
     assert unbacked("It is 23.5%.", results, paper)
     assert unbacked("It is 24.5%. <!-- claim: 00-a -->", results, paper)
     assert unbacked("It is 23.5%. <!-- claim: 00-b -->", results, paper)
@@ -221,9 +237,10 @@ def test_offline_guard_refuses_and_reports(tmp_path):
     assert log.read_text(encoding="utf-8").strip() == "example.invalid"
 
 
-def test_ruff_accepts_the_notebooks():
+@pytest.mark.parametrize("command", [["check"], ["format", "--check"]])
+def test_ruff_accepts_code_and_notebooks(command):
     done = subprocess.run(
-        [sys.executable, "-m", "ruff", "check", "--no-cache", str(ROOT)],
+        [sys.executable, "-m", "ruff", *command, "--no-cache", str(ROOT)],
         capture_output=True,
         text=True,
         encoding="utf-8",
@@ -236,4 +253,8 @@ def test_ruff_accepts_the_notebooks():
 def test_solutions_exist(lesson):
     wanted = set(tagged(read(lesson), "stub"))
     assert set(tagged(read(solution_path(lesson)), "solution")) == wanted
-    assert Path(solution_path(lesson)).exists()
+
+
+def test_the_exercises_of_lesson_and_library_are_the_same(lesson):
+    known = [exercise.id for exercise in lesson_exercises(lesson.name[:2])]
+    assert list(tagged(read(lesson), "stub")) == known

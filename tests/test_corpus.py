@@ -253,3 +253,22 @@ def test_the_whole_train_text_is_read_once_with_nothing_lost():
     path = Path(corpus.data_path("corpus/train.txt"))
     lines = [line for line in path.read_text(encoding="utf-8").split("\n") if line]
     assert [p for d in course_documents("train") for p in d.paragraphs] == lines
+
+
+def test_a_nul_byte_is_named_with_its_line(tmp_path):
+    path = tmp_path / "wide.txt"
+    path.write_bytes("one\ntwo\n".encode("utf-16-le"))
+    with pytest.raises(ValueError, match=r"wide.txt.*line 1 holds the byte 0x00.*UTF-16"):
+        list(read_documents(path))
+
+
+def test_hidden_files_of_a_folder_are_no_text(tmp_path):
+    (tmp_path / ".ipynb_checkpoints").mkdir()
+    for name in ["a.txt", ".b.txt", ".ipynb_checkpoints/c.txt"]:
+        (tmp_path / name).write_text(name, encoding="utf-8")
+    assert [d.paragraphs for d in read_documents(tmp_path)] == [("a.txt",)]
+
+
+def test_no_name_is_no_folder():
+    with pytest.raises(FileNotFoundError):
+        list(read_documents(""))

@@ -7,7 +7,7 @@ import statistics
 import pytest
 
 from tools.lessons import measure_minutes, setup_source
-from tools.notebooks import code_cells, has, read, tagged, tags
+from tools.notebooks import code_cells, has, read, solution_path, tagged, tags
 
 pytestmark = pytest.mark.contract
 
@@ -131,6 +131,8 @@ def test_every_exercise_is_complete(lesson):
     assert len(cards) >= 3
     for name, card in cards.items():
         assert card.source.count("<details>") >= 2, f"{name}: two hints in <details>"
-        assert f"solutions/{lesson.name}" in card.source, f"{name}: a link to the solution"
+        assert f"solutions/{solution_path(lesson).name}" in card.source, (
+            f"{name}: a link to the solution"
+        )
         assert stubs[name].source.splitlines()[-1].startswith(f'check("{name}", ')
         assert "..." in stubs[name].source

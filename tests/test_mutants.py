@@ -7,6 +7,7 @@ import toy_exercises
 from toy_exercises import SOLUTION, write_notebooks
 
 from spanbert_teach.exercises import LESSONS
+from spanbert_teach.exercises.lookup import lesson_exercises
 from tools import mutants
 from tools.mutations import mutations
 from tools.solutions import load_solution, without_expressions
@@ -26,6 +27,16 @@ def f(x, flags: tuple[int, 2] = (True, 0.5)) -> list[1]:
 
 f(4, 5)
 '''
+
+
+REAL = [exercise for lesson in LESSONS for exercise in lesson_exercises(lesson)]
+
+
+@pytest.mark.parametrize("exercise", REAL, ids=lambda exercise: exercise.id)
+def test_checks_of_the_course_have_no_unexplained_hole(exercise):
+    report = mutants.examine(exercise.id)
+    assert report.good and not report.awkward, str(report)
+    assert report.mutants >= 5
 
 
 @pytest.fixture(autouse=True)

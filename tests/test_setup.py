@@ -358,7 +358,7 @@ def test_here_uses_this_python_and_installs_nothing(steps, monkeypatch, tmp_path
     assert setup.main(["test", "--here", "-x"]) == 0
     assert steps == []
     assert [str(command[0]) for command in called] == [sys.executable] * 3
-    assert called[2][1:] == ["-m", "pytest", "tests", "-x"]
+    assert called[2][1:] == ["-m", "pytest", "-x"]
     assert (tmp_path / "conda/share/jupyter/lab/settings/overrides.json").is_file()
 
     monkeypatch.setattr(setup.importlib.util, "find_spec", lambda name: None)

@@ -98,7 +98,7 @@ def join_groups(drafts: list[Draft]) -> int:
 def split(drafts: list[Draft]) -> dict[str, list[Draft]]:
     """About 90/5/5 by words: within a source, groups in the order of a hash of their name.
 
-    A group of more than a fifth of what a held-out part should get stays in train.
+    A group of more than half of what a held-out part should get stays in train.
     """
     groups: dict[str, list[Draft]] = defaultdict(list)
     for draft in drafts:

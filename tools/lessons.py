@@ -15,12 +15,12 @@ import os
 import re
 import sys
 import tempfile
-import time
 import tomllib
 from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
 from nbformat import NotebookNode
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -33,6 +33,7 @@ from tools.notebooks import (
     kernel_environment,
     lessons,
     read,
+    recorded,
     solution_path,
     tagged,
     tags,
@@ -77,14 +78,14 @@ def setup_source() -> str:
     return f'''\
 # Set-up: on Colab this installs the course, elsewhere it does nothing. Safe to run again.
 import importlib.util, os, sys
+
 if "google.colab" in sys.modules and not importlib.util.find_spec("spanbert_teach"):
     source = os.environ.get("SPANBERT_TEACH_SOURCE", "{source}")
-    if not source:
-        sys.exit("Where is the course? Set os.environ['SPANBERT_TEACH_SOURCE'] to its git address.")
-    url = f"git+{{source if '://' in source else 'file://' + source}}@v{version}"
-    %pip install -q --no-deps "spanbert-teach @ {{url}}"
-import spanbert_teach
-spanbert_teach.check_version("{version}")'''
+    source or sys.exit("Where is the course? Set os.environ['SPANBERT_TEACH_SOURCE'] first.")
+    %pip install -q --no-deps "spanbert-teach @ git+{{source}}@v{version}"
+if not importlib.util.find_spec("spanbert_teach"):
+    sys.exit("Not installed. Colab: right address, public, tag v{version} pushed? Else: make lab")
+importlib.import_module("spanbert_teach").check_version("{version}")'''
 
 
 def badge_source(lesson: Path) -> str:
@@ -101,8 +102,8 @@ def badge_source(lesson: Path) -> str:
         first = "▶ **On Colab:** *File → Upload notebook* (this copy does not know its address)"
     steps = (
         "Then: *File → Save a copy in Drive*; *Edit → Clear all outputs*; "
-        "*Runtime → Change runtime type* to choose a GPU (no lesson needs one to be read); "
-        "the set-up cell takes about a minute."
+        "*Runtime → Change runtime type* to choose a GPU (no lesson needs one to be read). "
+        "What you write there is gone with the runtime: download it before you leave."
     )
     return f"{first}\n\n<small>{steps}</small>"
 
@@ -177,6 +178,11 @@ def solutions_notebook(lesson: Path, notebook: NotebookNode) -> NotebookNode:
     path = solution_path(lesson)
     written = tagged(read(path), "solution") if path.exists() else {}
     stubs = tagged(notebook, "stub")
+    if orphans := set(written) - set(stubs):
+        raise SystemExit(
+            f"{path.name} holds solutions to {', '.join(sorted(orphans))}, which {lesson.name} no "
+            "longer asks. Rename the solution's tag with the exercise, or delete its cell."
+        )
     title = notebook.cells[0].source.splitlines()[0].lstrip("# ")
     number = lesson.name[:2]
     intro = (
@@ -256,7 +262,7 @@ def sync(write_files: bool = True) -> list[str]:
         if nbformat.writes(notebook) != before:
             changed.append(lesson.name)
         if not solutions.exists() or nbformat.writes(read(solutions)) != nbformat.writes(frame):
-            changed.append(f"solutions/{lesson.name}")
+            changed.append(f"solutions/{solutions.name}")
         if write_files:
             write(lesson, notebook)
             write(solutions, frame)
@@ -272,8 +278,10 @@ def sync(write_files: bool = True) -> list[str]:
 
 
 def run(path: Path, network_log: Path) -> float:
-    """Execute one notebook in a fresh kernel, store it normalised, and return the seconds."""
+    """Execute one notebook in a fresh kernel, store it normalised; the kernel's CPU seconds."""
     notebook = read(path)
+    # Time on the processor, not on the clock: a busy machine does not change the table.
+    notebook.cells.append(code_cell("import time; print(time.process_time())", "cpu-seconds", []))
     before = read(path)
     with tempfile.TemporaryDirectory() as home:
         client = NotebookClient(
@@ -284,13 +292,24 @@ def run(path: Path, network_log: Path) -> float:
             store_widget_state=False,
             coalesce_streams=True,
             resources={"metadata": {"path": str(path.parent)}},
+            # Less than an error: ipykernel warns of unencrypted loopback at every start.
+            extra_arguments=["--IPKernelApp.log_level=ERROR"],
         )
-        started = time.monotonic()
-        client.execute(env=kernel_environment(Path(home), network_log))
-        seconds = time.monotonic() - started
+        try:
+            client.execute(env=kernel_environment(Path(home), network_log))
+        except CellExecutionError as error:
+            failed = next(c for c in notebook.cells if any_error(c))
+            raise SystemExit(
+                f"{path.name}, cell {failed.id}: {error.ename}: {error.evalue}"
+            ) from error
+    seconds = float(recorded(notebook.cells.pop()))
     normalise(notebook, before)
     write(path, notebook)
     return seconds
+
+
+def any_error(cell: NotebookNode) -> bool:
+    return any(output.output_type == "error" for output in cell.get("outputs", []))
 
 
 def normalise(notebook: NotebookNode, before: NotebookNode) -> None:
@@ -311,12 +330,14 @@ def normalise(notebook: NotebookNode, before: NotebookNode) -> None:
 
 
 def store_processor_minutes(lesson: Path, seconds: float) -> None:
-    """Remember the minutes of a run, rounded up. A run that takes less time than what is stored,
-    but not by a whole minute, changes nothing: the table does not flicker."""
+    """Remember the processor minutes of a run, rounded up.
+
+    A quarter of a minute below the next lower number changes nothing: the table does not flicker.
+    """
     stored = stored_minutes()
     old = stored.get(lesson.stem, {}).get("processor", 0)
     minutes = seconds / 60
-    if minutes > old or minutes < old - 2:
+    if minutes > old or minutes < old - 1.25:
         stored[lesson.stem] = {"processor": math.ceil(minutes)}
         MINUTES.write_text(json.dumps(stored, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 

@@ -156,7 +156,8 @@ def examine(exercise_id: str, notebooks: Path = NOTEBOOKS) -> Report:
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("lesson", nargs="?", default=os.environ.get("LESSON", "").strip())
+    environment = os.environ.get("LESSON", "").strip()
+    parser.add_argument("lesson", nargs="?", default=environment)
     chosen = parser.parse_args(argv).lesson
     if chosen and chosen.zfill(2) not in LESSONS:
         parser.error(f"no lesson {chosen} has exercises; these have: {', '.join(LESSONS)}")

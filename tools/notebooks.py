@@ -24,19 +24,19 @@ OFFLINE = ROOT / "tools" / "offline"
 GENERATED = {"setup", "badge", "minutes"}
 
 
-def lessons(folder: Path = NOTEBOOKS) -> list[Path]:
-    """The lessons in order; `LESSON=02` in the environment narrows them to one."""
+def lessons() -> list[Path]:
+    """The lessons in order; `LESSON=02` (or 2) in the environment narrows them to one."""
     number = os.environ.get("LESSON", "").strip()
-    found = sorted(folder.glob("[0-9][0-9]_*.ipynb"))
-    chosen = [path for path in found if not number or path.name.startswith(f"{int(number):02d}_")]
+    found = sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb"))
+    chosen = [path for path in found if not number or path.name[:2] == number.zfill(2)]
     if number and not chosen:
         there = ", ".join(path.name[:2] for path in found)
-        raise SystemExit(f"There is no lesson {number}. There are: {there}.")
+        raise SystemExit(f"There is no lesson {number!r}. There are: {there}.")
     return chosen
 
 
 def solution_path(lesson: Path) -> Path:
-    return lesson.parent / "solutions" / lesson.name
+    return lesson.parent / "solutions" / f"{lesson.stem}_solutions.ipynb"
 
 
 def read(path: Path) -> NotebookNode:

@@ -273,6 +273,7 @@ def lab_command(port):
         *(str(PYTHON), "-m", "jupyterlab", f"--ServerApp.root_dir={ROOT}"),
         *("--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}", "--ServerApp.port_retries=0"),
         f"--LabApp.default_url={page}",
+        "--ServerApp.log_level=WARN",  # what is left to read is the address to open
         # Its own memory of open tabs: nothing of other projects opens here, nor the other way.
         f"--LabApp.workspaces_dir={LAB / 'workspaces'}",
     ]
@@ -339,7 +340,10 @@ def main(arguments):
         if name == "lab" and not rest:
             return lab(here)
         if name == "test":
-            return run(["-m", "pytest", "tests", *rest], here)
+            return run(["-m", "pytest", *rest], here)
+        if name == "doctor" and not rest and not here:
+            ensure("course")
+            return call([PYTHON, "-m", "spanbert_teach", "doctor"])
         if name == "run" and rest and not here:
             return run(rest)
         if name == "minilm" and not rest and not here:
@@ -347,8 +351,8 @@ def main(arguments):
             install_minilm()
             return 0
         print(
-            "Usage: python tools/setup.py lab [--here] | test [--here] [PYTEST OPTIONS] | minilm | "
-            "run SCRIPT [OPTIONS]"
+            "Usage: python tools/setup.py lab [--here] | test [--here] [PYTEST OPTIONS] | doctor | "
+            "minilm | run SCRIPT [OPTIONS]"
         )
         return 2
     except Problem as stop:

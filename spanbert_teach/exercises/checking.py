@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-CRASH, NO_RETURN = "crash", "no-return"
+CRASH, NO_RETURN, ENDLESS = "crash", "no-return", "endless"
 
 
 class Wrong(Exception):
@@ -90,13 +90,16 @@ def call(fn: Callable, *args: Any, **kwargs: Any) -> Any:
     values of the check.
 
     Raises:
-        Wrong: the function stopped with an exception ("crash") or returned None ("no-return").
+        Wrong: the function stopped with an exception ("crash"), was stopped by the learner
+            ("endless") or returned None ("no-return").
     """
     given = shown_call(fn, *args, **kwargs)
     own_args, own_kwargs = copy.deepcopy(args), copy.deepcopy(kwargs)
     try:
         result = fn(*own_args, **own_kwargs)
-    except Exception as error:
+    except KeyboardInterrupt as stop:
+        raise Wrong(f"{given}: you stopped it. Does a loop in it never end?", ENDLESS) from stop
+    except (Exception, SystemExit) as error:
         raise Wrong(f"{given} {stopped(fn, error)}", CRASH) from error
     if result is None:
         raise Wrong(f"{given} returns None. Is the `return` missing?", NO_RETURN)

@@ -4,6 +4,7 @@ from collections import Counter
 from itertools import pairwise
 
 from spanbert_teach.exercises.checking import (
+    NO_RETURN,
     Exercise,
     Wrong,
     WrongAnswer,
@@ -11,6 +12,7 @@ from spanbert_teach.exercises.checking import (
     expect,
     expect_call,
     expect_equal,
+    shown,
     shown_call,
 )
 
@@ -20,38 +22,70 @@ from spanbert_teach.exercises.checking import (
 def check_count_after(fn) -> None:
     """`count_after(paragraphs, word)`: how often each word stands directly after `word`."""
 
-    def expect_counts(paragraphs, word, expected, hint, misconception):
-        got = call(fn, paragraphs, word)
+    def expect_counts(paragraphs, word, expected, hint, misconception, slips=()):
+        """`slips`: (wrong result, hint, misconception) where the result itself tells the slip."""
         given = shown_call(fn, paragraphs, word)
+        got = call(fn, paragraphs, word)
         if not isinstance(got, dict):
+            kind = type(got).__name__
             raise Wrong(
-                f"{given} should return a dictionary or a Counter (word → count), not {got!r}.",
+                f"{given} should return a dictionary or a Counter (word → count), not a {kind}: "
+                f"{shown(got)}.\nIf it is made of pairs or words, put Counter(…) around it.",
                 "not-counts",
             )
         counts = {key: n for key, n in got.items() if n != 0}
+        for wrong, its_hint, its_misconception in slips:
+            if counts == wrong:
+                hint, misconception = its_hint, its_misconception
         expect_equal(counts, expected, given=given, hint=hint, misconception=misconception)
 
+    incomplete = "Some followers are missing or counted wrongly: look at every paragraph and place."
     expect_counts(
         [["the", "sea", "is", "deep"]],
         "sea",
         {"is": 1},
-        'After "sea" stands "is"; "the" stands before it. Look one place to the right.',
-        "counts-before",
+        'After "sea" stands "is". Do you look at every pair of neighbours?',
+        "not-every-pair",
+        [
+            (
+                {"the": 1},
+                '"the" stands before "sea". Look one place to the right.',
+                "counts-before",
+            )
+        ],
     )
     expect_counts(
         [["no", "man", "no", "cry"], ["no", "way"]],
         "no",
         {"man": 1, "cry": 1, "way": 1},
-        "A word can stand in a paragraph several times: `.index(word)` finds only the first.",
-        "first-only",
+        incomplete,
+        "not-every-pair",
+        [
+            (
+                {"man": 1, "way": 1},
+                "A word can stand in a paragraph often: `.index(word)` finds the first only.",
+                "first-only",
+            ),
+            (
+                {"is": 1, "man": 1, "cry": 1, "way": 1},
+                '"is" comes from an earlier call: make the counter inside the function.',
+                "remembers-calls",
+            ),
+        ],
     )
-    expect_counts(
-        [["a", "long", "war"], ["peace", "at", "last"]],
-        "war",
-        {},
-        "A paragraph's last word has no word after it; the next paragraph is another text.",
-        "crosses-paragraphs",
-    )
+    try:
+        expect_counts(
+            [["a", "long", "war"], ["peace", "at", "last"]],
+            "war",
+            {},
+            "A paragraph's last word has no word after it; the next paragraph is another text.",
+            "crosses-paragraphs",
+        )
+    except Wrong as wrong:
+        if "IndexError" not in wrong.message:
+            raise
+        hint = "The last word of a paragraph has no word after it: stop one place earlier."
+        raise Wrong(f"{wrong.message}\n{hint}", "past-the-end") from wrong
     expect_counts(
         [["May", "is", "warm"], ["we", "may", "go"]],
         "may",
@@ -60,13 +94,41 @@ def check_count_after(fn) -> None:
         "ignores-case",
     )
     expect_counts(
-        [["so", "far", "so", "far", "so", "good"], ["so", "far"]],
+        [["we", "met", "in", "May"]],
+        "in",
+        {"May": 1},
+        'Count the words as they are: "May" stays "May".',
+        "ignores-case",
+    )
+    expect_counts(
+        [["also", "good", "so", "far"]],
         "so",
-        {"far": 3, "good": 1},
-        "Count every time a word follows, over all paragraphs, not only that it does.",
-        "not-added-up",
+        {"far": 1},
+        '"also" ends in "so" but is another word: compare whole words, not text.',
+        "inside-words",
+    )
+    expect_counts(
+        [["so", "far", "so", "far", "so", "good"], ["so", "far"], ["so", "so", "far"]],
+        "so",
+        {"far": 4, "good": 1, "so": 1},
+        incomplete,
+        "not-every-pair",
+        [
+            (
+                {"far": 1, "good": 1, "so": 1},
+                "Count every time a word follows, not only that it does.",
+                "not-added-up",
+            )
+        ],
     )
     expect_counts([["a"], [], ["b", "a"]], "a", {}, "Paragraphs may be short or empty.", "edges")
+    paragraphs = [["so", "far", "so", "good"]]
+    fn(paragraphs, "so")
+    expect(
+        paragraphs == [["so", "far", "so", "good"]],
+        "count_after changed the paragraphs it was given: the text is gone after the first count.",
+        "changes-its-input",
+    )
 
 
 def _count_before(paragraphs, word):
@@ -100,6 +162,25 @@ def _count_past_the_end(paragraphs, word):
     return Counter(p[i + 1] for p in paragraphs for i in range(len(p)) if p[i] == word)
 
 
+def _count_in_text(paragraphs, word):
+    after = [text.split()[0] for p in paragraphs for text in " ".join(p).split(f"{word} ")[1:]]
+    return Counter(after)
+
+
+def _count_half_of_them(paragraphs, word):
+    pairs = [pair for p in paragraphs for pair in zip(p[::2], p[1::2], strict=False)]
+    return Counter(b for a, b in pairs if a == word)
+
+
+def _count_and_take_away(paragraphs, word):
+    counts = Counter()
+    for p in paragraphs:
+        while len(p) > 1:
+            if p.pop(0) == word:
+                counts[p[0]] += 1
+    return counts
+
+
 def _count_alternative(paragraphs, word):
     return Counter(b for p in paragraphs for a, b in pairwise(p) if a == word)
 
@@ -115,56 +196,66 @@ def check_hide_span(fn) -> None:
     given = shown_call(fn, ISLAND, 3, 2)
     expect(
         isinstance(got, list),
-        f"{given} should return a list of words, but returns {got!r}.",
+        f"{given} should return a list of words, not a {type(got).__name__}: {shown(got)}.",
         "not-a-list",
     )
-    expect(
-        got != [*ISLAND[:3], "[MASK]", *ISLAND[5:]],
-        f"{given} hides two words behind one [MASK].\nEach hidden word gets a [MASK] of its own: "
-        "SpanBERT sees how many words are missing, and the sentence keeps its length.",
-        "one-mask",
-    )
-    expect(
-        got != [*ISLAND[:3], *ISLAND[5:]],
-        f"{given} removes the words.\nHidden is not deleted: put a [MASK] where each one stood.",
-        "deleted",
-    )
-    expect(
-        got != [*ISLAND[:3], *["[MASK]"] * 3, *ISLAND[6:]],
-        f"{given} hides three words.\nA span of `length` words ends before start + length.",
-        "end-included",
-    )
-    expect(
-        got != [*ISLAND[:2], *["[MASK]"] * 2, *ISLAND[4:]],
-        f"{given} hides from the word before.\nPlaces are counted from 0: start 3 is the 4th word.",
-        "counts-from-one",
-    )
-    expect(
-        got != [*ISLAND[:3], "[MASK]", *ISLAND[4:]],
-        f"{given} hides one word.\nAll `length` words of the span are hidden, not only its first.",
-        "first-only",
-    )
-    expect_call(
-        fn,
-        ISLAND,
-        3,
-        2,
-        expected=["The", "island", "of", "[MASK]", "[MASK]", *ISLAND[5:]],
-        hint="The words of the span, and only they, become [MASK].",
+    one, many = ["[MASK]"], ["[MASK]"] * 2
+    for wrong, hint, misconception in [
+        (
+            [*ISLAND[:3], *one, *ISLAND[5:]],
+            "It hides two words behind one [MASK]. Each hidden word gets a [MASK] of its own: "
+            "SpanBERT sees how many words are missing, and the sentence keeps its length.",
+            "one-mask",
+        ),
+        (
+            [*ISLAND[:3], *ISLAND[5:]],
+            "Hidden is not deleted: put a [MASK] where each word stood.",
+            "deleted",
+        ),
+        (
+            [*ISLAND[:3], *one * 3, *ISLAND[6:]],
+            "It hides three words. A span of `length` words ends before start + length.",
+            "end-included",
+        ),
+        (
+            [*ISLAND[:2], *many, *ISLAND[4:]],
+            "It starts a word early. Places count from 0: start 3 is the fourth word.",
+            "counts-from-one",
+        ),
+        (
+            [*ISLAND[:3], *one, *ISLAND[4:]],
+            "It hides one word. All `length` words of the span are hidden, not only its first.",
+            "first-only",
+        ),
+        (ISLAND, "Nothing is hidden. Where does your range or slice end?", "nothing-hidden"),
+        (
+            [*ISLAND[:3], *"[MASK]", *ISLAND[5:]],
+            "A text that is put into a slice goes in letter by letter. Put in a list: "
+            '["[MASK]"] * length.',
+            "letter-by-letter",
+        ),
+    ]:
+        expect(got != wrong, f"{given} returns {shown(got)}.\n{hint}", misconception)
+    expect_equal(
+        got,
+        [*ISLAND[:3], *many, *ISLAND[5:]],
+        given=given,
+        hint='Each word of the span, and only these, becomes exactly "[MASK]".',
         misconception="other",
     )
-    for start, length in [(0, 1), (0, 10), (9, 1), (4, 3)]:
+    for start, length, hint, misconception in [
+        (4, 1, "Here one word is hidden: use `length`.", "fixed-length"),
+        (4, 3, "Here three words are hidden: use `length`.", "fixed-length"),
+        (7, 1, '"of" stands twice, and only the second is hidden: go by place.', "by-value"),
+        (0, 1, "A span may start with the first word.", "edges"),
+        (9, 1, "A span may end with the last word.", "edges"),
+        (0, 10, "A span may be the whole sentence.", "edges"),
+    ]:
         expected = [
             "[MASK]" if start <= i < start + length else word for i, word in enumerate(ISLAND)
         ]
         expect_call(
-            fn,
-            ISLAND,
-            start,
-            length,
-            expected=expected,
-            hint="A span may start with the first word, or end with the last.",
-            misconception="edges",
+            fn, ISLAND, start, length, expected=expected, hint=hint, misconception=misconception
         )
     original = list(ISLAND)
     fn(original, 3, 2)
@@ -198,6 +289,25 @@ def _hide_from_one(sentence, start, length):
     return ["[MASK]" if start - 1 <= i < start + length - 1 else w for i, w in enumerate(sentence)]
 
 
+def _hide_by_value(sentence, start, length):
+    span = sentence[start : start + length]
+    return ["[MASK]" if word in span else word for word in sentence]
+
+
+def _hide_letters(sentence, start, length):
+    hidden = list(sentence)
+    hidden[start : start + length] = "[MASK]"
+    return hidden
+
+
+def _hide_to_length(sentence, start, length):
+    return ["[MASK]" if i in range(start, length) else w for i, w in enumerate(sentence)]
+
+
+def _hide_two(sentence, start, length):
+    return [*sentence[:start], "[MASK]", "[MASK]", *sentence[start + 2 :]]
+
+
 def _hide_the_first(sentence, start, length):
     return [*sentence[:start], "[MASK]", *sentence[start + 1 :]]
 
@@ -218,45 +328,83 @@ def _hide_alternative(sentence, start, length):
 def check_boundaries(fn) -> None:
     """`boundaries(sentence, start, length)`: the visible word on either side, or None."""
 
-    def expect_pair(start, length, expected, hint, misconception):
+    def expect_pair(start, length, expected, hint, misconception, slips=()):
+        """`slips`: (wrong result, hint, misconception) where the result itself tells the slip."""
         given = shown_call(fn, ISLAND, start, length)
-        got = call(fn, ISLAND, start, length)
+        try:
+            got = call(fn, ISLAND, start, length)
+        except Wrong as wrong:
+            if wrong.misconception != NO_RETURN or None not in expected:
+                raise
+            message = f"{given} should return a pair here too, {expected}, but returns None."
+            raise Wrong(message, "not-a-pair") from wrong
         expect(
             isinstance(got, (tuple, list)) and len(got) == 2,
-            f"{given} should return two words, (left, right), but returns {got!r}.",
+            f"{given} should return two words in this order, (left, right), not {shown(got)}.",
             "not-a-pair",
         )
+        for wrong, its_hint, its_misconception in slips:
+            if tuple(got) == wrong:
+                hint, misconception = its_hint, its_misconception
         expect_equal(tuple(got), expected, given=given, hint=hint, misconception=misconception)
 
-    pair = call(fn, ISLAND, 3, 2)
-    given = shown_call(fn, ISLAND, 3, 2)
-    expect(
-        tuple(pair) != ("New", "Guinea") if isinstance(pair, (tuple, list)) else True,
-        f"{given} gives the first and last word of the span itself: they are hidden.\n"
-        "SpanBERT's boundaries stand outside the span, one before it and one after it.",
-        "inside",
-    )
+    beside = "The word before the span is at start − 1, the one after it at start + length."
     expect_pair(
         3,
         2,
         ("of", "lies"),
-        "The word before the span is at start − 1, the one after it at start + length.",
+        beside,
         "off-by-one",
+        [
+            (
+                ("New", "Guinea"),
+                "These are the first and last word of the span itself, and they are hidden. "
+                "SpanBERT's boundaries stand outside the span, one before and one after it.",
+                "inside",
+            )
+        ],
     )
     expect_pair(4, 1, ("New", "lies"), "A span of one word has two boundaries too.", "off-by-one")
     expect_pair(1, 2, ("The", "New"), "The first word can be a boundary.", "edges")
+    expect_pair(7, 1, ("north", "Australia"), '"of" stands twice: go by place.', "by-value")
+    expect_pair(
+        7,
+        2,
+        ("north", "."),
+        "The last token can be a boundary, and a full stop is one like any other.",
+        "edges",
+    )
+    missing = "Only the side that is missing is None (None itself, not a text)."
     expect_pair(
         0,
         2,
         (None, "of"),
-        "Before the first word there is nothing: return None. In Python, sentence[-1] is the last "
-        "word, so a span at the start quietly gets the end of the sentence as its neighbour.",
-        "wraps-around",
+        missing,
+        "wrong-at-the-left-edge",
+        [
+            (
+                (".", "of"),
+                "Before the first word there is nothing. In Python sentence[-1] is the last word, "
+                "so a span at the start quietly gets the end of the sentence as its neighbour.",
+                "wraps-around",
+            )
+        ],
     )
-    expect_pair(
-        8, 2, ("of", None), "After the last word there is nothing: return None.", "no-right-edge"
-    )
+    try:
+        expect_pair(8, 2, ("of", None), missing, "wrong-at-the-right-edge")
+    except Wrong as wrong:
+        if "IndexError" not in wrong.message:
+            raise
+        hint = "After the last word there is nothing: return None for that side."
+        raise Wrong(f"{wrong.message}\n{hint}", "past-the-end") from wrong
     expect_pair(0, 10, (None, None), "A span may be the whole sentence.", "edges")
+    original = list(ISLAND)
+    fn(original, 0, 2)
+    expect(
+        original == ISLAND,
+        "boundaries changed the list it was given. Look at it, but leave it as it is.",
+        "changes-its-input",
+    )
 
 
 def _boundaries_inside(sentence, start, length):
@@ -276,6 +424,29 @@ def _boundaries_one_late(sentence, start, length):
 
 def _boundaries_crash(sentence, start, length):
     return sentence[start - 1] if start else None, sentence[start + length]
+
+
+def _boundaries_never_the_last(sentence, start, length):
+    end = start + length
+    left = sentence[start - 1] if start else None
+    return left, sentence[end] if end < len(sentence) - 1 else None
+
+
+def _boundaries_by_value(sentence, start, length):
+    padded = [None, *sentence, None]
+    first = padded.index(sentence[start])
+    return padded[first - 1], padded[first + length]
+
+
+def _boundaries_as_text(sentence, start, length):
+    padded = ["", *sentence, ""]
+    return padded[start], padded[start + length + 1]
+
+
+def _boundaries_padding_in_place(sentence, start, length):
+    sentence.insert(0, None)
+    sentence.append(None)
+    return sentence[start], sentence[start + length + 1]
 
 
 def _boundaries_right_only(sentence, start, length):
@@ -303,7 +474,10 @@ EXERCISES = (
             WrongAnswer(_count_lowered, "ignores-case"),
             WrongAnswer(_count_a_set, "not-added-up"),
             WrongAnswer(_most_common_word, "not-counts"),
-            WrongAnswer(_count_past_the_end, "crash"),
+            WrongAnswer(_count_past_the_end, "past-the-end"),
+            WrongAnswer(_count_in_text, "inside-words"),
+            WrongAnswer(_count_half_of_them, "not-every-pair"),
+            WrongAnswer(_count_and_take_away, "changes-its-input"),
         ),
         alternative=_count_alternative,
     ),
@@ -321,6 +495,10 @@ EXERCISES = (
             WrongAnswer(_hide_by_deleting, "deleted"),
             WrongAnswer(_hide_from_one, "counts-from-one"),
             WrongAnswer(_hide_the_first, "first-only"),
+            WrongAnswer(_hide_by_value, "by-value"),
+            WrongAnswer(_hide_letters, "letter-by-letter"),
+            WrongAnswer(_hide_to_length, "nothing-hidden"),
+            WrongAnswer(_hide_two, "fixed-length"),
             WrongAnswer(_hide_without_return, "no-return"),
         ),
         alternative=_hide_alternative,
@@ -336,7 +514,11 @@ EXERCISES = (
             WrongAnswer(_boundaries_inside, "inside"),
             WrongAnswer(_boundaries_wrap, "wraps-around"),
             WrongAnswer(_boundaries_one_late, "off-by-one"),
-            WrongAnswer(_boundaries_crash, "crash"),
+            WrongAnswer(_boundaries_crash, "past-the-end"),
+            WrongAnswer(_boundaries_never_the_last, "edges"),
+            WrongAnswer(_boundaries_by_value, "by-value"),
+            WrongAnswer(_boundaries_as_text, "wrong-at-the-left-edge"),
+            WrongAnswer(_boundaries_padding_in_place, "changes-its-input"),
             WrongAnswer(_boundaries_right_only, "not-a-pair"),
         ),
         alternative=_boundaries_alternative,

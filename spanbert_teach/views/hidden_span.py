@@ -14,6 +14,8 @@ MASK = "[MASK]"
 LONGEST_TEXT = 2_000
 LONGEST_SPAN = 6
 TOP = 4
+NOTHING = {"tokens": [], "start": 0, "length": 0, "left": None, "right": None}
+NOTHING |= {"answers": [], "guesses": []}
 
 
 def hide_span(sentence: Sequence[str], start: int, length: int) -> list[str]:
@@ -102,9 +104,10 @@ class HiddenSpanView(anywidget.AnyWidget):
     text = traitlets.Unicode().tag(sync=True)
     start = traitlets.Int().tag(sync=True)
     length = traitlets.Int().tag(sync=True)
+    longest = traitlets.Int(LONGEST_SPAN).tag(sync=True)
     see_left = traitlets.Bool(True).tag(sync=True)
     see_right = traitlets.Bool(True).tag(sync=True)
-    shown = traitlets.Dict().tag(sync=True)
+    shown = traitlets.Dict(NOTHING).tag(sync=True)
     message = traitlets.Unicode().tag(sync=True)
 
     def __init__(self, counts, examples, start=3, length=1, hide=hide_span):
@@ -114,9 +117,14 @@ class HiddenSpanView(anywidget.AnyWidget):
         self._redraw()
 
     def _redraw(self, _change=None) -> None:
-        sentence = words(self.text[:LONGEST_TEXT])
+        # Invisible characters, such as those inside an emoji sequence, are no words to hide.
+        sentence = [word for word in words(self.text[:LONGEST_TEXT]) if word.isprintable()]
         if len(sentence) < 3:
-            self.message = "Type at least three words: one to hide, and one on either side of it."
+            self.message = (
+                "Type at least three words, one to hide and one on either side of it. "
+                "Words are split at spaces and punctuation."
+            )
+            self.shown = NOTHING
             return
         cut = len(self.text) > LONGEST_TEXT
         self.message = f"Only the first {LONGEST_TEXT:,} characters are used." if cut else ""

@@ -67,6 +67,9 @@ def follows_every_control(page, view):
     view.get_by_role("button", name="Show the hidden words").click()
     assert "right for" in view.locator(".verdict").inner_text()
     assert view.get_by_role("button", name="Cover the hidden words").is_visible()
+    page.screenshot("uncovered", of=view)
+    page.press(page.slider(view, 0))
+    view.get_by_text("guess yourself before you look").wait_for()
     page.screenshot("light")
     page.dark()
     page.screenshot("dark")
@@ -83,14 +86,20 @@ def shows_hostile_and_long_text(page, view):
 
     typed.fill("two words")
     view.get_by_text("Type at least three words").wait_for()
+    assert tokens(view) == [] and view.get_by_role("button").is_disabled()
     typed.fill("word " * 20_000)
     view.get_by_text("Only the first 2,000 characters are used").wait_for()
     assert len(tokens(view)) == 400
+    assert view.get_by_label("example sentence").input_value() == "-1"
     view.get_by_label("example sentence").select_option("1")
     page.page.wait_for_function(
         "() => document.querySelectorAll('.hidden-span .token').length < 100"
     )
     assert view.locator(".message").inner_text() == ""
+    for number in range(9):  # long sentences wrap
+        view.get_by_label("example sentence").select_option(str(number))
+        fits = "e => e.scrollWidth <= e.clientWidth"
+        assert view.locator(".strip").evaluate(fits), f"example {number} is cut off"
 
 
 def answers_at_once(page, view, record_property):

@@ -127,7 +127,7 @@ def test_there_are_lessons():
 
 
 def test_lesson_sets_itself_up_and_runs(lesson, source, fresh_colab, monkeypatch, tmp_path):
-    monkeypatch.setenv("SPANBERT_TEACH_SOURCE", str(source))
+    monkeypatch.setenv("SPANBERT_TEACH_SOURCE", source.as_uri())
     notebook = nbformat.read(lesson, as_version=4)
     cell = setup_cell(notebook)
     again = new_code_cell(cell.source)  # people run it twice
@@ -142,6 +142,15 @@ def test_lesson_sets_itself_up_and_runs(lesson, source, fresh_colab, monkeypatch
     place = Path(printed(notebook.cells[-1]).strip()).resolve()
     assert VENV.resolve() in place.parents, f"the lesson imported {place}"
     assert packages() == before, "the set-up cell may install the course and nothing else"
+
+
+def test_a_wrong_address_ends_in_a_sentence(lesson, fresh_colab, monkeypatch, tmp_path):
+    monkeypatch.setenv("SPANBERT_TEACH_SOURCE", (tmp_path / "no-repository").as_uri())
+    notebook = nbformat.read(lesson, as_version=4)
+    notebook.cells = [setup_cell(notebook)]
+    execute(notebook, tmp_path)
+    (stopped,) = errors(notebook)
+    assert "SystemExit: Not installed." in stopped and "Traceback" not in stopped
 
 
 def test_without_a_source_the_setup_cell_says_so(lesson, fresh_colab, tmp_path):

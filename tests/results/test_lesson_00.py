@@ -156,13 +156,17 @@ def test_one_word(recorded_output, counts, held_out):
 
 @pytest.mark.result("00-span-of-three")
 def test_span_of_three(recorded_output, counts, held_out):
-    first, middle, last = (accuracy(counts, held_out, 3, position) for position in (1, 2, 3))
-    assert recorded_output == (
-        f"span of three: first {first:.1f}%, middle {middle:.1f}%, last {last:.1f}%"
-    )
+    lines = []
+    for name, sides in [("span of three:", (True, True)), ("no side:      ", (False, False))]:
+        first, middle, last = (accuracy(counts, held_out, 3, place, *sides) for place in (1, 2, 3))
+        lines.append(f"{name} first {first:.1f}%, middle {middle:.1f}%, last {last:.1f}%")
+    assert recorded_output == "\n".join(lines)
 
 
 @pytest.mark.result("00-reach")
 def test_reach(recorded_output, counts, held_out):
-    values = [accuracy(counts, held_out, 5, position) for position in range(1, 6)]
-    assert recorded_output == "span of five: " + "  ".join(f"{value:.1f}%" for value in values)
+    lines = []
+    for name, sides in [("span of five:", (True, True)), ("no side:     ", (False, False))]:
+        values = [accuracy(counts, held_out, 5, place, *sides) for place in range(1, 6)]
+        lines.append(f"{name} " + "  ".join(f"{value:.1f}%" for value in values))
+    assert recorded_output == "\n".join(lines)

@@ -15,19 +15,24 @@ function render({ model, el }) {
   };
 
   const choice = element("select", { "aria-label": "example sentence" });
+  choice.append(element("option", { value: -1 }, "(your own sentence)"));
   model.get("examples").forEach((text, i) => {
     choice.append(element("option", { value: i }, text.length > 70 ? text.slice(0, 69) + "…" : text));
   });
+  choice.value = 0;
   choice.addEventListener("change", () => {
-    typed.value = model.get("examples")[choice.value];
+    typed.value = model.get("examples")[choice.value] ?? "";
     set("text", typed.value);
   });
   const typed = element("input", { type: "text", "aria-label": "your own sentence", class: "typed" });
   typed.value = model.get("text");
-  typed.addEventListener("input", () => set("text", typed.value));
+  typed.addEventListener("input", () => {
+    choice.value = -1;
+    set("text", typed.value);
+  });
 
   const slider = (name, label) => {
-    const input = element("input", { type: "range", min: 1, max: 6, step: 1, "data-name": name });
+    const input = element("input", { type: "range", min: 1, step: 1, "data-name": name });
     const value = element("output");
     input.addEventListener("input", () => set(name, Number(input.value)));
     return { input, value, row: element("label", {}, label, input, value) };
@@ -51,6 +56,11 @@ function render({ model, el }) {
   const verdict = element("p", { class: "verdict", "aria-live": "polite" });
   const message = element("p", { class: "message", role: "alert" });
 
+  // A new sentence or span is guessed anew: what was uncovered is covered again.
+  function cover() {
+    answer.setAttribute("aria-pressed", "false");
+  }
+
   function draw() {
     const shown = model.get("shown");
     message.textContent = model.get("message");
@@ -58,7 +68,7 @@ function render({ model, el }) {
     const last = shown.start + shown.length;
     const total = shown.tokens.length;
     start.input.max = Math.max(1, total - 1 - shown.length);
-    length.input.max = Math.max(1, Math.min(6, total - 2));
+    length.input.max = Math.max(1, Math.min(model.get("longest"), total - 2));
     start.input.value = shown.start;
     length.input.value = shown.length;
     start.value.textContent = `number ${shown.start + 1} of ${total}`;
@@ -91,13 +101,17 @@ function render({ model, el }) {
     );
     const seen = [shown.left, shown.right].filter((word) => word !== null);
     const from = seen.length ? `From “${seen.join("” and “")}”` : "From no neighbour at all";
-    verdict.textContent = open
+    const empty = total === 0;
+    answer.disabled = start.input.disabled = length.input.disabled = empty;
+    if (empty) verdict.textContent = start.value.textContent = "";
+    else verdict.textContent = open
       ? `${from}: the first guess is right for ${right} of ${shown.length}.`
       : `${from}: guess yourself before you look.`;
   }
 
   // JupyterLab would take the arrow keys away from the sliders.
   el.addEventListener("keydown", (event) => event.stopPropagation());
+  for (const name of ["text", "start", "length"]) model.on(`change:${name}`, cover);
   model.on("change:shown", draw);
   model.on("change:message", draw);
   el.classList.add("hidden-span");
