@@ -18,9 +18,9 @@ from spanbert_teach.corpus import (
     words,
 )
 
-# Any text that can stand on one line: no line breaks, no lone surrogates, no blank edges.
+# Any text that can stand on one line: no NUL, no line breaks, no lone surrogates, no blank edges.
 PARAGRAPH = (
-    st.text(st.characters(codec="utf-8", exclude_characters="\r\n\ufeff"), min_size=1)
+    st.text(st.characters(codec="utf-8", exclude_characters="\0\r\n\ufeff"), min_size=1)
     .map(str.strip)
     .filter(bool)
 )

@@ -15,7 +15,7 @@ from spanbert_teach.doctor import Check, as_json, as_text, report
 
 NAMES = {
     *("Python", "torch build", "device", "precision", "threads", "memory"),
-    *("widgets", "data", "MiniLM", "disk", "network"),
+    *("widgets", "data", "MiniLM", "disk"),
 }
 
 
