@@ -6,9 +6,10 @@ text -> pieces -> blocks -> masked batch -> hidden states -> two losses -> a vie
 
 __version__ = "0.1.0"
 
-# The sentence that runs through the course: Theodore Roosevelt, annual message of 1903, held out.
+# The sentence that runs through the course: Lyndon B. Johnson to Congress, 1969, held out.
 SENTENCE = (
-    "Its successor, the Government of Colombia, has ceased to own any property in the Isthmus."
+    "I believe we should also extend the vital provisions of the Voting Rights Act "
+    "for another 5 years."
 )
 
 

@@ -101,11 +101,11 @@ def test_lost_document(recorded_output, tmp_path):
 @pytest.mark.result("00-neighbours")
 def test_neighbours(recorded_output, counts):
     sentence = words(SENTENCE)
-    middle = len(sentence) // 2
+    place = sentence.index("believe")
     lines = []
     for name, word, offset in [
-        ("after", sentence[middle - 1], 1),
-        ("before", sentence[middle + 1], -1),
+        ("after", sentence[place - 1], 1),
+        ("before", sentence[place + 1], -1),
     ]:
         seen = counts.at(word, offset)
         best = [int(i) for i in np.argsort(-seen, kind="stable")[:5]]
@@ -117,8 +117,8 @@ def test_neighbours(recorded_output, counts):
 @pytest.mark.result("00-guess")
 def test_guess(recorded_output, counts):
     sentence = words(SENTENCE)
-    middle = len(sentence) // 2
-    left, right = sentence[middle - 1], sentence[middle + 1]
+    place = sentence.index("believe")
+    left, right = sentence[place - 1], sentence[place + 1]
     lines = []
     for name, sides in [
         ("both sides:", (left, right)),
@@ -127,13 +127,13 @@ def test_guess(recorded_output, counts):
         ("no side:   ", (None, None)),
     ]:
         lines.append(f"{name} {guess_hidden(counts, *sides, 1, 1)[0][0]}")
-    assert recorded_output == "\n".join([*lines, f"hidden was: {sentence[middle]}"])
+    assert recorded_output == "\n".join([*lines, f"hidden was: {sentence[place]}"])
 
 
 @pytest.mark.result("00-guess-span")
 def test_guess_span(recorded_output, counts):
     sentence = words(SENTENCE)
-    start = sentence.index("Government")
+    start = sentence.index("Voting")
     left, right = sentence[start - 1], sentence[start + 3]
     best = [guess_hidden(counts, left, right, 3, position)[0][0] for position in (1, 2, 3)]
     assert recorded_output == (

@@ -1,0 +1,100 @@
+"""Blocks: nothing lost, nothing mixed, no word cut that need not be."""
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from spanbert_teach.corpus import Block, Document, blocks, course_documents
+from spanbert_teach.tokenization import load_tokenizer
+
+TOKENIZER = load_tokenizer()
+CLS, SEP = TOKENIZER.id("[CLS]"), TOKENIZER.id("[SEP]")
+LONG = "Antananarivo" * 4
+PARAGRAPH = st.lists(
+    st.sampled_from(["the", "Isthmus", "successor", ",", LONG, "relinquished", "\x00", "[MASK]"]),
+    max_size=20,
+).map(" ".join)
+DOCUMENTS = st.lists(st.lists(PARAGRAPH, max_size=4), max_size=4)
+
+
+def document(number: int, *paragraphs: str) -> Document:
+    return Document(f"d{number}", "", "", paragraphs)
+
+
+def whole(text: Document) -> tuple[list[int], list[bool]]:
+    """The pieces of a document and its word starts, paragraph after paragraph."""
+    encodings = [TOKENIZER.encode(p, special_tokens=False) for p in text.paragraphs]
+    return [i for e in encodings for i in e.ids], [s for e in encodings for s in e.word_starts]
+
+
+def check(found: list[Block], documents: list[Document], length: int) -> None:
+    assert [b.document for b in found] == sorted(
+        (b.document for b in found), key=[d.id for d in documents].index
+    )
+    for text in documents:
+        own = [b for b in found if b.document == text.id]
+        ids, starts = whole(text)
+        assert [i for b in own for i in b.ids[1:-1]] == ids
+        assert [s for b in own for s in b.word_starts[1:-1]] == starts
+        for block in own:
+            assert block.ids[0] == CLS and block.ids[-1] == SEP
+            assert not block.word_starts[0] and not block.word_starts[-1]
+            assert len(block.word_starts) == len(block.ids) <= length
+        for block, following in pairwise(own):
+            ends_inside_a_word = not following.word_starts[1]
+            if ends_inside_a_word:  # one word fills all of it
+                assert len(block.ids) == length and not any(block.word_starts[2:-1])
+            else:  # the next word would not have fitted
+                later = following.word_starts[2:-1]
+                word = later.index(True) + 1 if True in later else len(later) + 1
+                assert len(block.ids) + word > length
+
+
+@settings(max_examples=200, deadline=None)
+@given(documents=DOCUMENTS, length=st.integers(3, 30))
+def test_blocks_give_each_document_back(documents, length):
+    documents = [document(i, *paragraphs) for i, paragraphs in enumerate(documents)]
+    check(list(blocks(documents, TOKENIZER, length)), documents, length)
+
+
+@pytest.mark.parametrize("length", [32, 128, 512])
+def test_blocks_of_the_validation_text(length):
+    documents = list(course_documents("validation"))
+    found = list(blocks(iter(documents), TOKENIZER, length))
+    check(found, documents, length)
+    assert {b.document for b in found} == {d.id for d in documents}
+    # Nearly full, but for the last block of each document.
+    full = [b for b, c in pairwise(found) if b.document == c.document]
+    assert sum(len(b.ids) for b in full) / len(full) > 0.95 * length
+
+
+def test_a_block_goes_on_across_paragraphs():
+    [block] = blocks([document(0, "the", "the the")], TOKENIZER, 10)
+    the = TOKENIZER.id("the")
+    assert block == Block([CLS, the, the, the, SEP], [False, True, True, True, False], "d0")
+
+
+def test_a_document_without_pieces_has_no_block():
+    assert list(blocks([document(0), document(1, "\x00", " ")], TOKENIZER, 10)) == []
+
+
+def test_documents_are_read_one_at_a_time():
+    taken = []
+
+    def documents():
+        for number in range(1000):
+            taken.append(number)
+            yield document(number, "the Isthmus")
+
+    stream = blocks(documents(), TOKENIZER, 10)
+    assert taken == []
+    next(stream)
+    next(stream)
+    assert taken == [0, 1]
+
+
+def test_no_room_is_said_at_once():
+    with pytest.raises(ValueError, match="has no room"):
+        blocks([], TOKENIZER, 2)
