@@ -135,7 +135,7 @@ def stored_minutes() -> dict[str, dict]:
 def minutes_source(lesson: Path, notebook: NotebookNode) -> str:
     measured, stored = measure_minutes(notebook), stored_minutes().get(lesson.stem, {})
     processor = stored.get("processor")
-    running = "not yet measured" if processor is None else f"at most {processor}"
+    running = "not yet measured" if processor is None else f"about {processor}"
     total = measured["reading"] + measured["exercises"] + (processor or 0)
     return (
         f"**Minutes: about {total}.** Reading {measured['reading']}, exercises "
@@ -330,15 +330,14 @@ def normalise(notebook: NotebookNode, before: NotebookNode) -> None:
 
 
 def store_processor_minutes(lesson: Path, seconds: float) -> None:
-    """Remember the processor minutes of a run, rounded up.
+    """Remember the processor minutes of a run, in whole minutes.
 
-    A quarter of a minute below the next lower number changes nothing: the table does not flicker.
+    Less than a minute away from what is stored changes nothing: the table does not flicker.
     """
     stored = stored_minutes()
-    old = stored.get(lesson.stem, {}).get("processor", 0)
-    minutes = seconds / 60
-    if minutes > old or minutes < old - 1.25:
-        stored[lesson.stem] = {"processor": math.ceil(minutes)}
+    old = stored.get(lesson.stem, {}).get("processor")
+    if old is None or abs(seconds / 60 - old) >= 1:
+        stored[lesson.stem] = {"processor": max(1, round(seconds / 60))}
         MINUTES.write_text(json.dumps(stored, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
 
