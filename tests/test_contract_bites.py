@@ -14,6 +14,7 @@ from spanbert_teach.my_lessons import refresh
 from tools.notebooks import ROOT, read, recorded, tagged, write
 
 LESSON = "00"
+TESTS = ["conftest.py", "nbval_sanitize.cfg", "test_contract.py", "test_guard.py"]
 pytestmark = pytest.mark.slow
 
 
@@ -23,8 +24,8 @@ def copy(tmp_path) -> Path:
     root = tmp_path / "checkout"
     for name in ["spanbert_teach", "tools", "tests/results"]:
         shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
-    names = ["pyproject.toml", "README.md", "notebooks/minutes.json", "tests/nbval_sanitize.cfg"]
-    names += ["tests/conftest.py", "tests/test_contract.py", "tests/test_guard.py"]
+    names = ["pyproject.toml", "README.md", "CONTRIBUTING.md", "notebooks/minutes.json"]
+    names += [f"tests/{name}" for name in TESTS]
     found = (ROOT / "notebooks").rglob(f"{LESSON}_*.ipynb")
     for name in names + [path.relative_to(ROOT).as_posix() for path in found]:
         (root / name).parent.mkdir(parents=True, exist_ok=True)
