@@ -1,10 +1,12 @@
 """What all tests share: the lessons as parameters, and result tests as part of the contract."""
 
 import os
+import re
 
 import pytest
 
-from tools.notebooks import lessons, read, recorded, solution_path, tagged
+from spanbert_teach.exercises.lookup import LESSONS
+from tools.notebooks import code_cells, lessons, read, recorded, solution_path, tagged
 
 
 def pytest_configure(config):
@@ -37,9 +39,14 @@ def pytest_collection_modifyitems(config, items):
 
 def modules_of(lesson) -> set[str]:
     """The test modules that a change of this lesson, or of the code that it shows, can fail."""
-    shown = {name.rpartition(".")[0] for name in tagged(read(lesson), "library")}
+    notebook = read(lesson)
+    shown = {name.rpartition(".")[0] for name in tagged(notebook, "library")}
     always = {"test_contract", "test_guard", "test_views", f"test_lesson_{lesson.name[:2]}"}
     always |= {"test_colab", "test_classic"}  # `make compat` alone collects these
+    code = "\n".join(cell.source for cell in code_cells(notebook))
+    views = re.findall(r"spanbert_teach\.views(?:\.| import )(\w+)", code)
+    always |= {f"test_{view}_view" for view in views}
+    always |= {f"test_exercises_{LESSONS[lesson.name[:2]].rpartition('.')[2]}"}
     return always | {f"test_{module.rpartition('.')[2]}" for module in shown}
 
 

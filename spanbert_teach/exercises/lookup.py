@@ -5,7 +5,10 @@ import importlib
 from spanbert_teach.exercises.checking import Exercise
 
 # Number of the lesson -> the module with its checks. A new lesson adds one line.
-LESSONS = {"00": "spanbert_teach.exercises.start_here"}
+LESSONS = {
+    "00": "spanbert_teach.exercises.start_here",
+    "01": "spanbert_teach.exercises.tokenization",
+}
 
 
 def lesson_exercises(lesson: str) -> tuple[Exercise, ...]:

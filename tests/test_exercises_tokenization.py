@@ -1,0 +1,109 @@
+"""What the proof of every exercise does not show of lesson 01: strange results, other kinds."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from spanbert_teach.encoding import window_starts
+from spanbert_teach.exercises.checking import ENDLESS, NO_RETURN
+from spanbert_teach.exercises.judging import CHECK_CRASH, RIGHT, WRONG, judge
+from spanbert_teach.exercises.tokenization import EXERCISES
+
+BY_ID = {exercise.id: exercise for exercise in EXERCISES}
+every = pytest.mark.parametrize("exercise", EXERCISES, ids=lambda exercise: exercise.id)
+
+STRANGE = {
+    "none": lambda: None,
+    "number": lambda: 3,
+    "false": lambda: False,
+    "text": lambda: "sea",
+    "function": lambda: print,
+    "generator": lambda: (i for i in range(3)),
+    "tuple": lambda: ("sea", "##side"),
+    "dictionary": lambda: {"sea": (0, 1)},
+    "set": lambda: {(0, 3)},
+    "empty": lambda: [],
+    "array": lambda: np.array([[0, 3], [3, 4]]),
+    "array of texts": lambda: np.array(["A", "sea"]),
+    "arrays": lambda: [np.array([0, 3]), np.array([1, 2, 3])],
+    "nones": lambda: [None, None],
+    "lists": lambda: [[], [[1]], ["a"]],
+    "texts": lambda: ["", "##", "[UNK]"],
+    "numbers": lambda: [0, 3, np.int64(4)],
+    "pairs of texts": lambda: [("0", "3")],
+    "fractions": lambda: [(0.0, float("nan"))],
+    "backwards": lambda: [(9, 0), (-1, -5)],
+    "triples": lambda: [(0, 1, 2)],
+    "ranges": lambda: [range(0, 3), slice(3, 4)],
+}
+
+
+@every
+@pytest.mark.parametrize("kind", STRANGE)
+def test_a_strange_result_is_wrong_and_said_to_be_so(exercise, kind):
+    verdict = judge(exercise, lambda *args: STRANGE[kind]())
+    assert verdict.state == WRONG and verdict.misconception != CHECK_CRASH, str(verdict)
+    assert len(verdict.message) > 20
+
+
+@every
+def test_nothing_returned_is_a_missing_return(exercise):
+    def forgets(*args):
+        exercise.alternative(*args)
+
+    assert judge(exercise, forgets).misconception == NO_RETURN
+
+
+@pytest.mark.parametrize("kind", [list, lambda pair: tuple(np.array(pair))], ids=["list", "numpy"])
+@pytest.mark.parametrize("exercise_id", ["01-4", "01-5"])
+def test_a_pair_may_be_a_list_or_hold_numbers_of_numpy(exercise_id, kind):
+    right = BY_ID[exercise_id].alternative
+    verdict = judge(BY_ID[exercise_id], lambda *args: [kind(pair) for pair in right(*args)])
+    assert verdict.state == RIGHT, str(verdict)
+
+
+def test_windows_begin_where_those_of_the_library_do():
+    windows = BY_ID["01-5"].alternative
+    for length, size, stride in itertools.product(range(40), range(1, 9), range(8)):
+        if stride < size:
+            found = windows(length, size, stride)
+            assert [start for start, _ in found] == window_starts(length, size, stride)
+
+
+@pytest.mark.parametrize(
+    "go_through",
+    [
+        list,
+        sorted,
+        len,
+        lambda vocabulary: vocabulary["sea"],
+        lambda vocabulary: vocabulary.get("sea"),
+        lambda vocabulary: max(vocabulary, key=len),
+    ],
+)
+def test_a_vocabulary_answers_in_and_nothing_else(go_through):
+    verdict = judge(BY_ID["01-2"], lambda word, vocabulary: go_through(vocabulary))
+    assert verdict.misconception == "more-than-in"
+    assert "piece in vocabulary" in verdict.message
+
+
+def test_a_loop_without_end_is_stopped_before_it_fills_the_memory():
+    def asks_for_ever(word, vocabulary):
+        while word not in vocabulary or word in vocabulary:
+            pass
+
+    def collects_for_ever(pieces, pair):
+        at, merged = 0, []
+        while at < len(pieces):
+            merged.append(pieces[at])
+
+    assert judge(BY_ID["01-2"], asks_for_ever).misconception == ENDLESS
+    assert judge(BY_ID["01-3"], collects_for_ever).misconception == ENDLESS
+
+
+@pytest.mark.parametrize("build", [list, set, tuple, dict.fromkeys])
+def test_the_right_cut_does_not_depend_on_the_kind_of_vocabulary(build):
+    cut = BY_ID["01-2"].alternative
+    assert cut("seaside", build(["s", "sea", "##s", "##side"])) == ["sea", "##side"]
+    assert cut("seaside", build(["sea", "seas", "##side"])) is None
