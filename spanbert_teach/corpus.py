@@ -8,7 +8,8 @@ import gzip
 import json
 import re
 import zlib
-from collections.abc import Iterable, Iterator
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -260,6 +261,25 @@ def words(text: str) -> list[str]:
     return _WORD.findall(text)
 
 
+def piece_spans(
+    offsets: Sequence[tuple[int, int]], char_spans: Iterable[Sequence[int]]
+) -> list[tuple[int, int]]:
+    """Spans of characters as spans of pieces: all pieces that have a character in the span.
+
+    Args:
+        offsets: (start, end) of each piece in characters, of one text, without special tokens.
+        char_spans: (start, end) in characters of the same text.
+
+    Returns:
+        (start, end) in pieces, end exclusive, in the given order; a span without a piece, of white
+        space alone, is left out.
+    """
+    starts = [start for start, _ in offsets]
+    ends = [end for _, end in offsets]
+    found = [(bisect_right(ends, start), bisect_left(starts, end)) for start, end in char_spans]
+    return [(start, end) for start, end in found if start < end]
+
+
 @dataclass(frozen=True)
 class Block:
     """A stretch of one document as a model reads it: `[CLS] ... [SEP]`, nothing padded.
@@ -268,15 +288,21 @@ class Block:
         ids: numbers of the pieces, at most as many as asked for.
         word_starts: True at the first piece of each word; False for [CLS] and [SEP].
         document: the id of the document.
+        spans: (start, end) of the tagged spans in it, in pieces of the text, [CLS] not counted: the
+            first piece after [CLS] is 0.
     """
 
     ids: list[int]
     word_starts: list[bool]
     document: str
+    spans: tuple[tuple[int, int], ...] = ()
 
 
 def blocks(
-    documents: Iterable[Document], tokenizer: WordPieceTokenizer, length: int
+    documents: Iterable[Document],
+    tokenizer: WordPieceTokenizer,
+    length: int,
+    spans: Iterable[np.ndarray] | None = None,
 ) -> Iterator[Block]:
     """Cut documents into blocks of at most `length` pieces, [CLS] and [SEP] included; streamed.
 
@@ -285,29 +311,67 @@ def blocks(
     word that is longer than a whole block is cut inside, and the next block goes on with it. The
     blocks of a document, without [CLS] and [SEP], are the pieces of its paragraphs in order.
 
+    Args:
+        spans: for each paragraph its spans in characters, as `load_spans` gives them for the same
+            documents. A span that a block's end cuts is in neither block: half an entity is none.
+
     Raises:
-        ValueError: a length below 3: there would be no room for text.
+        ValueError: a length below 3: there would be no room for text; while the blocks are read,
+            spans for fewer or for more paragraphs than the documents have.
     """
     if length < 3:
         raise ValueError(f"A block of {length} has no room: [CLS], [SEP] and a piece are 3.")
-    return (block for document in documents for block in _blocks_of(document, tokenizer, length))
+    return _blocks(documents, tokenizer, length, None if spans is None else iter(spans))
 
 
-def _blocks_of(document: Document, tokenizer: WordPieceTokenizer, length: int) -> Iterator[Block]:
+def _blocks(
+    documents: Iterable[Document],
+    tokenizer: WordPieceTokenizer,
+    length: int,
+    spans: Iterator[np.ndarray] | None,
+) -> Iterator[Block]:
+    """The blocks of all documents; at the end no spans may be left."""
+    for document in documents:
+        yield from _blocks_of(document, tokenizer, length, spans)
+    if spans is not None and next(spans, None) is not None:
+        raise ValueError("There are spans for more paragraphs than the documents have.")
+
+
+def _blocks_of(
+    document: Document,
+    tokenizer: WordPieceTokenizer,
+    length: int,
+    spans: Iterator[np.ndarray] | None,
+) -> Iterator[Block]:
     """The blocks of one document; at most a paragraph and a block are in memory."""
     room, first, last = length - 2, tokenizer.id("[CLS]"), tokenizer.id("[SEP]")
 
     def block(end: int) -> Block:
-        return Block([first, *ids[:end], last], [False, *starts[:end], False], document.id)
+        inside = tuple(span for span in tagged if span[0] >= 0 and span[1] <= end)
+        framed = [first, *ids[:end], last]
+        return Block(framed, [False, *starts[:end], False], document.id, inside)
 
     ids: list[int] = []
     starts: list[bool] = []
+    tagged: list[tuple[int, int]] = []
     for paragraph in document.paragraphs:
         encoding = tokenizer.encode(paragraph, special_tokens=False)
+        if spans is not None:
+            found = piece_spans(encoding.offsets, _spans_of_next(spans, document))
+            tagged += [(start + len(ids), end + len(ids)) for start, end in found]
         ids, starts = ids + encoding.ids, starts + encoding.word_starts
         while len(ids) > room:
             end = next((i for i in range(room, 0, -1) if starts[i]), room)
             yield block(end)
             ids, starts = ids[end:], starts[end:]
+            tagged = [(start - end, stop - end) for start, stop in tagged if stop > end]
     if ids:
         yield block(len(ids))
+
+
+def _spans_of_next(spans: Iterator[np.ndarray], document: Document) -> list[list[int]]:
+    """The spans of the next paragraph; a ValueError when there are none any more."""
+    found = next(spans, None)
+    if found is None:
+        raise ValueError(f"There are no spans for all paragraphs of the document {document.id!r}.")
+    return np.asarray(found).reshape(-1, 2).tolist()

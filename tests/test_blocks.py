@@ -1,12 +1,20 @@
 """Blocks: nothing lost, nothing mixed, no word cut that need not be."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spanbert_teach.corpus import Block, Document, blocks, course_documents
+from spanbert_teach.corpus import (
+    Block,
+    Document,
+    blocks,
+    course_documents,
+    load_spans,
+    piece_spans,
+)
 from spanbert_teach.tokenization import load_tokenizer
 
 TOKENIZER = load_tokenizer()
@@ -98,3 +106,82 @@ def test_documents_are_read_one_at_a_time():
 def test_no_room_is_said_at_once():
     with pytest.raises(ValueError, match="has no room"):
         blocks([], TOKENIZER, 2)
+
+
+# --- tagged spans -------------------------------------------------------------------------------
+
+
+def test_characters_to_pieces():
+    offsets = [(0, 3), (4, 11), (11, 13), (14, 16)]
+    found = {
+        (0, 3): (0, 1),
+        (4, 13): (1, 3),
+        (0, 16): (0, 4),
+        (2, 5): (0, 2),  # one letter of a piece is enough
+        (12, 15): (2, 4),
+        (11, 12): (2, 3),
+    }
+    assert piece_spans(offsets, found) == list(found.values())
+    assert piece_spans(offsets, [(3, 4), (13, 14), (16, 20)]) == []  # white space touches no piece
+    assert piece_spans([], [(0, 3)]) == [] and piece_spans(offsets, []) == []
+
+
+def places(text: Document, spans: list) -> list[tuple[int, int]]:
+    """Where the spans of a document stand in its pieces, counted through all paragraphs."""
+    found, before = [], 0
+    for paragraph, own in zip(text.paragraphs, spans, strict=True):
+        offsets = TOKENIZER.encode(paragraph, special_tokens=False).offsets
+        for start, end in own:
+            touched = [i for i, (a, b) in enumerate(offsets) if a < end and b > start]
+            found.append((before + touched[0], before + touched[-1] + 1))
+        before += len(offsets)
+    return found
+
+
+@pytest.mark.parametrize("kind", ["entity", "noun_phrase"])
+@pytest.mark.parametrize("length", [16, 128])
+def test_spans_of_blocks_are_those_of_the_text(kind, length):
+    """Every span is in its block, and only what a block's end cuts is in none."""
+    documents = list(course_documents("validation"))[:12]
+    spans = load_spans("validation", kind)[: sum(len(d.paragraphs) for d in documents)]
+    found = list(blocks(documents, TOKENIZER, length, spans))
+    assert [replace(b, spans=()) for b in found] == list(blocks(documents, TOKENIZER, length))
+    rest = iter(spans)
+    for text in documents:
+        expected = places(text, [next(rest) for _ in text.paragraphs])
+        kept, ends = [], [0]
+        for block in (b for b in found if b.document == text.id):
+            kept += [(start + ends[-1], end + ends[-1]) for start, end in block.spans]
+            ends.append(ends[-1] + len(block.ids) - 2)
+        cut = [place for place in expected if any(place[0] < end < place[1] for end in ends)]
+        assert kept == [place for place in expected if place not in cut]
+        assert len(cut) < len(ends)
+
+
+def test_a_span_of_a_block_reads_as_in_the_text():
+    text = "General Ulysses S. Grant met Lincoln at City Point."
+    [block] = blocks([document(0, "the", text)], TOKENIZER, 60, [[], [(0, 24), (29, 36), (40, 50)]])
+    read = [TOKENIZER.decode(block.ids[1 + start : 1 + end]) for start, end in block.spans]
+    assert read == ["General Ulysses S . Grant", "Lincoln", "City Point"]
+
+
+def test_spans_for_other_paragraphs_are_refused():
+    documents = [document(0, "the", "the the"), document(1, "the")]
+    assert [b.spans for b in blocks(documents, TOKENIZER, 9, [[], [(0, 3)], []])] == [((1, 2),), ()]
+    with pytest.raises(ValueError, match="no spans for all paragraphs of the document 'd1'"):
+        list(blocks(documents, TOKENIZER, 9, [[], []]))
+    with pytest.raises(ValueError, match="spans for more paragraphs"):
+        list(blocks(documents, TOKENIZER, 9, [[], [], [], []]))
+
+
+def test_spans_are_read_one_paragraph_at_a_time():
+    taken = []
+
+    def spans():
+        for number in range(1000):
+            taken.append(number)
+            yield []
+
+    stream = blocks((document(i, "the") for i in range(1000)), TOKENIZER, 10, spans())
+    next(stream)
+    assert taken == [0]
