@@ -1,12 +1,13 @@
 """Training a WordPiece vocabulary: merge again and again the pair that makes the text likeliest.
 
 Begin with single letters. Imagine that the text is written by drawing pieces, each as often as it
-occurs: a pair of pieces then stands together by chance first * second / total times. Merging a
-pair that occurs `pair` times multiplies the probability of the text about
+occurs: a pair of pieces then stands together by chance first * second / total times. If all else
+stayed as it is, merging a pair that occurs `pair` times would multiply the probability of the text
 
     (pair * total / (first * second)) ** pair
 
-times, and the merge with the largest factor wins; `merge_gain` is its logarithm. This is WordPiece
+times, and the merge with the largest factor wins; `merge_gain` is its logarithm. (An estimate: the
+pieces that are left become rarer and the text shorter, so the exact change is smaller.) This is WordPiece
 as it was published (Schuster & Nakajima 2012: the unit "that increases the likelihood on the
 training data the most"). Byte pair encoding (Sennrich et al. 2016) takes the most frequent pair.
 
@@ -86,7 +87,8 @@ def count_pieces(
 
 
 def merge_gain(pair: int, first: int, second: int, total: int) -> float:
-    """How much likelier, in natural logarithms, the text gets when a pair becomes one piece.
+    """How much likelier, in natural logarithms, the text gets when a pair becomes one piece, if all
+    other counts are left as they are.
 
     Args:
         pair: how often the pair occurs; first, second: how often each of its pieces occurs.

@@ -19,6 +19,7 @@ from spanbert_teach.wordpiece_training import (
     count_words,
     letters_of,
     merge_gain,
+    merge_pair,
     train_vocabulary,
 )
 
@@ -91,7 +92,7 @@ def test_cut(recorded_output, tokenizer):
         lines.append(f"{word:16} {tokenizer.encode(word, special_tokens=False).tokens}")
     chinese = tokenizer.encode("中文", special_tokens=False).tokens
     assert set(chinese) == {"[UNK]"}
-    lines.append(f"{'中文':16} None")
+    lines.append(f"{'中文':16} ['[UNK]']")
     lines.append(str(tokenizer.encode(SENTENCE, special_tokens=False).tokens))
     assert recorded_output.splitlines() == lines
 
@@ -111,6 +112,11 @@ def test_pieces(recorded_output, tokenizer, held_out, test_words):
     assert recorded_output.splitlines() == lines
 
 
+def log_probability(pieces: Counter[str]) -> float:
+    counts = np.array(list(pieces.values()))
+    return float((counts * np.log(counts / counts.sum())).sum())
+
+
 @pytest.mark.result("01-gains")
 def test_gains(recorded_output, train):
     pieces, pairs = count_pieces((letters_of(word), n) for word, n in train.items())
@@ -118,8 +124,11 @@ def test_gains(recorded_output, train):
     for first, second in [("q", "##u"), ("t", "##h"), ("##e", "##s")]:
         n = pairs[first, second]
         gain = merge_gain(n, pieces[first], pieces[second], pieces.total())
-        lines.append(f"{first:>3} + {second}: {n:6,} times, gain {gain:9,.0f}")
-    assert recorded_output.splitlines() == [line.rstrip() for line in lines]
+        merged = ((merge_pair(letters_of(word), (first, second)), n) for word, n in train.items())
+        after, _ = count_pieces(merged)
+        exact = log_probability(after) - log_probability(pieces)
+        lines.append(f"{first:>3} + {second}: {n:7,} times, gain {gain:8,.0f}, exact {exact:8,.0f}")
+    assert recorded_output.splitlines() == lines
 
 
 @pytest.mark.result("01-first-merges")
