@@ -3,20 +3,25 @@
 import ast
 import os
 import re
+import signal
 import subprocess
 import sys
+import threading
+import time
 from dataclasses import replace
 
 import pytest
 import toy_exercises
 from toy_exercises import TOY, write_notebooks
 
-from spanbert_teach.exercises import LESSONS, check, own_or
+from spanbert_teach.exercises import LESSONS, check, checking, own_or
 from spanbert_teach.exercises.checking import (
+    ENDLESS,
     Exercise,
     Wrong,
     WrongAnswer,
     call,
+    call_uncopied,
     expect_close,
     expect_equal,
     shown,
@@ -35,6 +40,8 @@ from tools.solutions import cell_source, lesson_path, load_solution, run, run_pr
 
 REAL = [exercise for lesson in LESSONS for exercise in lesson_exercises(lesson)]
 every = pytest.mark.parametrize("exercise", [TOY, *REAL], ids=lambda exercise: exercise.id)
+ALARM = hasattr(signal, "setitimer")  # not on Windows: nothing stops a loop without end there
+needs_alarm = pytest.mark.skipif(not ALARM, reason="this system has no timer for a call")
 made = iter(range(1_000_000))
 
 
@@ -76,7 +83,8 @@ def test_ids_count_up_within_each_lesson():
 
 
 @every
-def test_wrong_answers_are_rejected_with_their_own_hint(exercise):
+def test_wrong_answers_are_rejected_with_their_own_hint(exercise, monkeypatch):
+    monkeypatch.setattr(checking, "LIMIT", 0.5)
     prove_wrong_answers(exercise)
 
 
@@ -84,6 +92,8 @@ def prove_wrong_answers(exercise: Exercise) -> None:
     codes = {(w.answer.__code__.co_code, w.answer.__code__.co_consts) for w in exercise.wrong}
     assert len(codes) >= 4, "at least four distinct wrong answers"
     for wrong in exercise.wrong:
+        if wrong.misconception == ENDLESS and not ALARM:
+            continue
         verdict = judge(exercise, wrong.answer)
         assert verdict.state == WRONG, f"{wrong.answer.__name__} is judged {verdict.state}"
         assert verdict.misconception == wrong.misconception, f"{wrong.answer.__name__}: {verdict}"
@@ -339,6 +349,83 @@ def test_call_keeps_its_arguments():
 
     assert call(spoil, words, options=options) == ["a", "b"]
     assert (words, options) == (["b", "a"], {"deep": [1]})
+
+
+def test_call_uncopied_shows_what_a_function_does_to_its_arguments():
+    words = ["b", "a"]
+    call_uncopied(lambda words: [words.sort()], words)
+    assert words == ["a", "b"]
+
+
+FOR_EVER = {
+    "plain": "def windows(size):\n    while size:\n        size += 1",
+    "catches exceptions": (
+        "def windows(size):\n"
+        "    while size:\n"
+        "        try:\n"
+        "            size = abs(size)\n"
+        "        except Exception:\n"
+        "            pass"
+    ),
+    "catches all, for a while": (
+        "def windows(size):\n"
+        "    for turn in range(2):\n"
+        "        try:\n"
+        "            while size:\n"
+        "                size += 1\n"
+        "        except:\n"
+        "            pass\n"
+        "    while size:\n"
+        "        size += 1"
+    ),
+}
+
+
+@needs_alarm
+@pytest.mark.parametrize("kind", FOR_EVER)
+def test_a_loop_without_end_is_stopped(kind, monkeypatch):
+    monkeypatch.setattr(checking, "LIMIT", 0.1)
+    before = signal.getsignal(signal.SIGALRM)
+    for how in (call, call_uncopied):
+        with pytest.raises(Wrong, match="never end") as caught:
+            how(learner(FOR_EVER[kind]), 2)
+        assert caught.value.misconception == ENDLESS
+        assert re.match(
+            r"windows\(2\) is still running after 0\.1 seconds\..*\nin line \d: [a-z]",
+            caught.value.message,
+        )
+    assert signal.getsignal(signal.SIGALRM) is before
+    assert signal.getitimer(signal.ITIMER_REAL) == (0, 0)
+
+
+@needs_alarm
+def test_an_alarm_that_was_set_before_still_goes_off(monkeypatch):
+    monkeypatch.setattr(checking, "LIMIT", 0.1)
+    rung = []
+    before = signal.signal(signal.SIGALRM, lambda *_: rung.append(True))
+    try:
+        for seconds in (0.05, 0.3):  # before and after the function is stopped
+            signal.setitimer(signal.ITIMER_REAL, seconds)
+            with pytest.raises(Wrong):
+                call(learner(FOR_EVER["plain"]), 2)
+            assert call(abs, -2) == 2
+            until = time.monotonic() + 5
+            while not rung and time.monotonic() < until:
+                time.sleep(0.01)
+            assert rung == [True], seconds
+            rung.clear()
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def test_where_no_alarm_can_be_set_a_call_is_a_plain_call(monkeypatch):
+    found = []
+    thread = threading.Thread(target=lambda: found.append(call(abs, -2)))
+    thread.start()
+    thread.join()
+    monkeypatch.delattr(signal, "setitimer", raising=False)  # as on Windows
+    assert [*found, call(abs, -3)] == [2, 3]
 
 
 def test_expect_equal_compares_arrays_and_kinds():

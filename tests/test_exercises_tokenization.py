@@ -1,17 +1,22 @@
 """What the proof of every exercise does not show of lesson 01: strange results, other kinds."""
 
 import itertools
+import signal
 
 import numpy as np
 import pytest
 
 from spanbert_teach.encoding import window_starts
+from spanbert_teach.exercises import checking
 from spanbert_teach.exercises.checking import ENDLESS, NO_RETURN
 from spanbert_teach.exercises.judging import CHECK_CRASH, RIGHT, WRONG, judge
 from spanbert_teach.exercises.tokenization import EXERCISES
 
 BY_ID = {exercise.id: exercise for exercise in EXERCISES}
 every = pytest.mark.parametrize("exercise", EXERCISES, ids=lambda exercise: exercise.id)
+needs_alarm = pytest.mark.skipif(
+    not hasattr(signal, "setitimer"), reason="this system has no timer for a call"
+)
 
 STRANGE = {
     "none": lambda: None,
@@ -100,6 +105,95 @@ def test_a_loop_without_end_is_stopped_before_it_fills_the_memory():
 
     assert judge(BY_ID["01-2"], asks_for_ever).misconception == ENDLESS
     assert judge(BY_ID["01-3"], collects_for_ever).misconception == ENDLESS
+
+
+@needs_alarm
+@every
+def test_a_loop_that_asks_nothing_is_stopped_too(exercise, monkeypatch):
+    monkeypatch.setattr(checking, "LIMIT", 0.1)
+
+    def never_ends(*args):
+        while True:
+            pass
+
+    assert judge(exercise, never_ends).misconception == ENDLESS
+
+
+@every
+def test_a_generator_without_end_is_no_list(exercise):
+    def yields_for_ever(*args):
+        yield from itertools.repeat((0, 1))
+
+    assert judge(exercise, yields_for_ever).misconception == "not-a-list"
+
+
+@needs_alarm
+@pytest.mark.parametrize("exercise_id", ["01-3", "01-4"])
+def test_the_last_call_which_looks_for_changes_is_guarded_too(exercise_id, monkeypatch):
+    monkeypatch.setattr(checking, "LIMIT", 0.1)
+    exercise, given = BY_ID[exercise_id], []
+
+    def first_counts(*args):
+        given.append(args)
+        return exercise.alternative(*args)
+
+    def ends_but_for_the_last(*args):
+        given.pop()
+        while not given:
+            pass
+        return exercise.alternative(*args)
+
+    assert judge(exercise, first_counts).state == RIGHT
+    assert judge(exercise, ends_but_for_the_last).misconception == ENDLESS
+
+
+def test_a_list_without_the_pair_may_be_returned_itself():
+    right = BY_ID["01-3"].alternative
+
+    def merge_in_word(pieces, pair):
+        merged = right(pieces, pair)
+        return pieces if merged == pieces else merged
+
+    assert judge(BY_ID["01-3"], merge_in_word).state == RIGHT
+
+
+@pytest.mark.parametrize(
+    ("exercise_id", "answer", "words"),
+    [
+        ("01-1", "_words_space_before", "'(small' still holds what comes after the mark"),
+        ("01-1", "_words_space_after", "'small)' still holds what comes before the mark"),
+        ("01-1", "_words_re_split", "keep a word only if it is not ''"),
+        ("01-2", "_cut_range_too_short", "Does your range begin at len(word)?"),
+        ("01-2", "_cut_marks_pile_up", "'####ness': \"##\" stands once"),
+        ("01-2", "_cut_lowered", "Capitals count"),
+        ("01-3", "_merge_visits_every_pair", "a `for` loop goes through every place"),
+        ("01-3", "_merge_lstrips", 'the last "#" is a letter'),
+        pytest.param(
+            "01-5",
+            "_windows_for_ever",
+            "Leave the loop at the first window that reaches the end",
+            marks=needs_alarm,
+        ),
+    ],
+)
+def test_a_hint_names_the_mistake(exercise_id, answer, words, monkeypatch):
+    monkeypatch.setattr(checking, "LIMIT", 0.1)
+    (wrong,) = (w for w in BY_ID[exercise_id].wrong if w.answer.__name__ == answer)
+    assert words in judge(BY_ID[exercise_id], wrong.answer).message
+
+
+def test_capitals_may_not_be_lowered_for_the_look_up_either():
+    right = BY_ID["01-2"].alternative
+
+    class Lowered:
+        def __init__(self, vocabulary):
+            self.vocabulary = vocabulary
+
+        def __contains__(self, piece):
+            return piece.lower() in self.vocabulary
+
+    verdict = judge(BY_ID["01-2"], lambda word, vocabulary: right(word, Lowered(vocabulary)))
+    assert verdict.misconception == "ignores-case"
 
 
 @pytest.mark.parametrize("build", [list, set, tuple, dict.fromkeys])

@@ -18,7 +18,7 @@ COMMENT = re.compile(r"<!--\s*(claim|paper|given):\s*(.*?)\s*-->", re.S)
 NUMBER = re.compile(r"(?<![\w.,])[-−+]?\d+(?:,\d{3})*(?:\.\d+)?(?: ?%)?(?![\w])")
 # What is no prose: code, formulas, comments, tags, link targets, and names that hold a number.
 NOT_PROSE = re.compile(
-    r"```.*?```|`[^`]*`|\$\$.*?\$\$|\$[^$\n]*\$|<!--.*?-->|<[^>]+>|\]\([^)]*\)|https?://\S+"
+    r"```.*?```|`[^`]*`|<code>.*?</code>|\$\$.*?\$\$|\$[^$\n]*\$|<!--.*?-->|<[^>]+>|\]\([^)]*\)|https?://\S+"
     r"|§ ?[\d.]+|\b(?:[Tt]ables?|[Ff]igures?|[Ll]essons?|[Ss]ections?|SQuAD|Python|Python ≥) [\d.]+"
     r"|^\s*\d+\. |\b\d\d-\d\b|\bCC BY[\w-]* [\d.]+",
     re.S | re.M,

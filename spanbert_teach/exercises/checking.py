@@ -9,14 +9,19 @@ A check is a plain function that takes the learner's function and raises `Wrong`
 import copy
 import linecache
 import re
+import signal
+import threading
+import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 CRASH, NO_RETURN, ENDLESS = "crash", "no-return", "endless"
+LIMIT = 2.0  # seconds for one call; a loop that never ends may also fill the memory: not longer
 
 
 class Wrong(Exception):
@@ -90,13 +95,24 @@ def call(fn: Callable, *args: Any, **kwargs: Any) -> Any:
     values of the check.
 
     Raises:
-        Wrong: the function stopped with an exception ("crash"), was stopped by the learner
-            ("endless") or returned None ("no-return").
+        Wrong: the function stopped with an exception ("crash"), ran for more than `LIMIT` seconds
+            or was stopped by the learner ("endless"), or returned None ("no-return").
     """
+    return call_uncopied(fn, *copy.deepcopy(args), **copy.deepcopy(kwargs))
+
+
+def call_uncopied(fn: Callable, *args: Any, **kwargs: Any) -> Any:
+    """As `call`, with the arguments themselves: to see whether the function changes them."""
     given = shown_call(fn, *args, **kwargs)
-    own_args, own_kwargs = copy.deepcopy(args), copy.deepcopy(kwargs)
     try:
-        result = fn(*own_args, **own_kwargs)
+        with _at_most(LIMIT):
+            result = fn(*args, **kwargs)
+    except _TooLong as stop:
+        message = (
+            f"{given} is still running after {LIMIT:g} seconds. Does a loop in it never end? "
+            f"Each turn must bring its end nearer.{_own_line(fn, stop)}"
+        )
+        raise Wrong(message, ENDLESS) from stop
     except KeyboardInterrupt as stop:
         raise Wrong(f"{given}: you stopped it. Does a loop in it never end?", ENDLESS) from stop
     except (Exception, SystemExit) as error:
@@ -106,15 +122,53 @@ def call(fn: Callable, *args: Any, **kwargs: Any) -> Any:
     return result
 
 
+class _TooLong(BaseException):
+    """No `Exception`, so that the learner's own `except Exception` does not catch it."""
+
+
+@contextmanager
+def _at_most(seconds: float) -> Iterator[None]:
+    """Stop what runs within it with `_TooLong` after so many seconds.
+
+    Only where the system has timers (not on Windows) and in the main thread, where a notebook's
+    cells run; elsewhere it does nothing. An alarm that was set before goes off late, not never.
+    """
+    main = threading.current_thread() is threading.main_thread()
+    if not (main and hasattr(signal, "setitimer")) or signal.getsignal(signal.SIGALRM) is None:
+        yield
+        return
+    running = True
+
+    def stop(*_: Any) -> None:
+        if running:
+            raise _TooLong
+
+    handler, began = signal.signal(signal.SIGALRM, stop), time.monotonic()
+    # Again every 0.1 s: the learner's `except:`, without a name, may catch the first.
+    left, interval = signal.setitimer(signal.ITIMER_REAL, seconds, 0.1)
+    try:
+        yield
+    finally:
+        running = False
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, handler)
+        if left:
+            left = max(0.001, left - (time.monotonic() - began))
+            signal.setitimer(signal.ITIMER_REAL, left, interval)
+
+
 def stopped(fn: Callable, error: Exception) -> str:
     """The exception in words, with the line of the learner's own code where it happened."""
-    text = f"stopped with {type(error).__name__}: {error}"
+    return f"stopped with {type(error).__name__}: {error}{_own_line(fn, error)}"
+
+
+def _own_line(fn: Callable, error: BaseException) -> str:
+    """A line for a message: where in the learner's own code it was; "" if it was not there."""
     file = getattr(getattr(fn, "__code__", None), "co_filename", None)
     own = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
-    if own:
-        line = linecache.getline(file, own[-1].lineno).strip()
-        text += f"\nin line {own[-1].lineno}: {line}"
-    return text
+    if not own:
+        return ""
+    return f"\nin line {own[-1].lineno}: {linecache.getline(file, own[-1].lineno).strip()}"
 
 
 def expect(condition: bool, message: str, misconception: str) -> None:

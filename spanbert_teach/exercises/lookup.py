@@ -8,6 +8,7 @@ from spanbert_teach.exercises.checking import Exercise
 LESSONS = {
     "00": "spanbert_teach.exercises.start_here",
     "01": "spanbert_teach.exercises.tokenization",
+    "02": "spanbert_teach.exercises.span_masking",
 }
 
 

@@ -9,6 +9,7 @@ from spanbert_teach.exercises.checking import (
     Wrong,
     WrongAnswer,
     call,
+    call_uncopied,
     expect,
     expect_call,
     expect_equal,
@@ -123,7 +124,7 @@ def check_count_after(fn) -> None:
     )
     expect_counts([["a"], [], ["b", "a"]], "a", {}, "Paragraphs may be short or empty.", "edges")
     paragraphs = [["so", "far", "so", "good"]]
-    fn(paragraphs, "so")
+    call_uncopied(fn, paragraphs, "so")
     expect(
         paragraphs == [["so", "far", "so", "good"]],
         "count_after changed the paragraphs it was given: the text is gone after the first count.",
@@ -258,7 +259,7 @@ def check_hide_span(fn) -> None:
             fn, ISLAND, start, length, expected=expected, hint=hint, misconception=misconception
         )
     original = list(ISLAND)
-    fn(original, 3, 2)
+    call_uncopied(fn, original, 3, 2)
     expect(
         original == ISLAND,
         "hide_span changed the list it was given: whoever called it has lost the answers.\n"
@@ -399,7 +400,7 @@ def check_boundaries(fn) -> None:
         raise Wrong(f"{wrong.message}\n{hint}", "past-the-end") from wrong
     expect_pair(0, 10, (None, None), "A span may be the whole sentence.", "edges")
     original = list(ISLAND)
-    fn(original, 0, 2)
+    call_uncopied(fn, original, 0, 2)
     expect(
         original == ISLAND,
         "boundaries changed the list it was given. Look at it, but leave it as it is.",

@@ -7,7 +7,15 @@ in `tokenization_places`.
 import re
 import string
 
-from spanbert_teach.exercises.checking import Exercise, Wrong, WrongAnswer, call, shown, shown_call
+from spanbert_teach.exercises.checking import (
+    ENDLESS,
+    Exercise,
+    Wrong,
+    WrongAnswer,
+    call,
+    shown,
+    shown_call,
+)
 from spanbert_teach.exercises.lists import expect_texts
 from spanbert_teach.exercises.tokenization_cut import CUT_WORD
 from spanbert_teach.exercises.tokenization_merge import MERGE_IN_WORD
@@ -62,7 +70,7 @@ def _word_slip(text: str, got: list[str], expected: list[str]) -> tuple[str, str
     if "" in got:
         return (
             "There are empty words in it. They come from two separators side by side; "
-            "keep a word only if it has letters. (text.split() without an argument makes none.)",
+            "keep a word only if it is not ''. (text.split() without an argument makes none.)",
             "empty-words",
         )
     if spaced := [word for word in got if re.search(r"\s", word)]:
@@ -128,6 +136,18 @@ def _border_slip(text: str, got: list[str]) -> tuple[str, str]:
             f"{shown(symbols[0])} holds a mark that is easily forgotten: $, +, <, = and ^ are "
             "symbols for Unicode, but BERT takes them as marks. is_punctuation(char) knows.",
             "symbols-forgotten",
+        )
+    if glued and all(is_punctuation(word[0]) and len(_marks(word)) == 1 for word in glued):
+        return (
+            f"{shown(glued[0])} still holds what comes after the mark: the border before a mark is "
+            "there, the one after it is missing.",
+            "no-border-after",
+        )
+    if glued and all(is_punctuation(word[-1]) and len(_marks(word)) == 1 for word in glued):
+        return (
+            f"{shown(glued[0])} still holds what comes before the mark: the border after a mark is "
+            "there, the one before it is missing.",
+            "no-border-before",
         )
     if glued:
         return (
@@ -240,6 +260,35 @@ def _words_joined(text):
     return " ".join(_words_alternative(text))
 
 
+def _words_space_before(text):
+    spaced = ""
+    for char in text:
+        spaced += " " + char if is_punctuation(char) else char
+    return spaced.split()
+
+
+def _words_space_after(text):
+    spaced = ""
+    for char in text:
+        spaced += char + " " if is_punctuation(char) else char
+    return spaced.split()
+
+
+def _words_for_ever(text):
+    words, start = [], 0
+    while start < len(text):
+        end = start
+        while end < len(text) and not text[end].isspace() and not is_punctuation(text[end]):
+            end += 1
+        if end > start:
+            words.append(text[start:end])
+        elif is_punctuation(text[end]):
+            words.append(text[end])
+            end += 1
+        start = end
+    return words
+
+
 def _words_alternative(text):
     groups = [""]
     for char in text:
@@ -279,6 +328,9 @@ EXERCISES = (
             WrongAnswer(_words_only_spaces, "keeps-white-space"),
             WrongAnswer(_words_in_two_passes, "other-order"),
             WrongAnswer(_words_joined, "not-a-list"),
+            WrongAnswer(_words_space_before, "no-border-after"),
+            WrongAnswer(_words_space_after, "no-border-before"),
+            WrongAnswer(_words_for_ever, ENDLESS),
         ),
         alternative=_words_alternative,
     ),

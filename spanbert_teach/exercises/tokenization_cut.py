@@ -103,6 +103,19 @@ def check_cut_word(fn) -> None:
         ("sea", "##sea", ()),
         ("qsea", "s sea ##s ##sea", ()),
         ("seasideq", "sea ##side", ()),
+        (
+            "Sea",
+            "sea S ##ea",
+            [
+                (
+                    wrong,
+                    'Capitals count: "S" and "s" are two letters, and "Sea" is not in this '
+                    "vocabulary. Look the word up as it is.",
+                    "ignores-case",
+                )
+                for wrong in (["sea"], ["Sea"])
+            ],
+        ),
         ("seaside", "sea seas ##side", ()),
         ("seaside", "sea seas ##side ##i ##d ##e", ()),
         ("seaside", "s ##easide sea ##s ##ide seas", ()),
@@ -126,9 +139,10 @@ def _expect_cut(fn, word, pieces, slips) -> None:
             raise Wrong(message, ENDLESS) from wrong
         if isinstance(wrong.__cause__, _OnlyIn):
             message = (
-                f"{given}: ask the vocabulary with `in` only, `piece in vocabulary`.\nIt has "
-                "thousands of pieces and a word only a few letters: go through the beginnings of "
-                "the word, not through the vocabulary. The view's vocabulary answers nothing else."
+                f"{given}: ask with `piece in vocabulary`. The vocabulary of this check answers "
+                "`in` only, as the card says.\nA vocabulary has thousands of pieces and a word "
+                "only a few letters: go through the beginnings of the word, not through the "
+                "vocabulary."
             )
             raise Wrong(message, "more-than-in") from wrong
         if wrong.misconception != NO_RETURN:
@@ -138,7 +152,10 @@ def _expect_cut(fn, word, pieces, slips) -> None:
         expect_texts(got, given, "pieces (or None)")
     if got == expected:
         return
-    if got is None:
+    if piled := ["##" + p for p in (expected or [])[1:] if "##" + p in vocabulary.asked]:
+        hint = f'It asks for {piled[0]!r}: "##" stands once before every piece but the first.'
+        misconception = "marks-pile-up"
+    elif got is None:
         hint, misconception = _none_slip(vocabulary.asked, expected)
     else:
         hint, misconception = _cut_slip(word, got, expected, pieces)
@@ -166,7 +183,17 @@ def _none_slip(asked: list[object], expected: list[str]) -> tuple[str, str]:
     if missing := [piece for piece in expected if piece not in asked]:
         if len(missing[0].removeprefix("##")) == 1:
             return f"A piece may be a single letter, as {missing[0]!r} here.", "single-letter"
-        return f"It never asks for {missing[0]!r}.", "not-every-beginning"
+        if missing[0] == expected[-1]:
+            return (
+                f"It never asks for {missing[0]!r}, the whole rest of the word. Does your range "
+                "begin at len(word)? The end of a slice is exclusive: word[start : len(word)] is "
+                "all of the rest.",
+                "not-the-whole-rest",
+            )
+        return (
+            f"It never asks for {missing[0]!r}. Try every end, from len(word) down to start + 1.",
+            "not-every-beginning",
+        )
     return "It asked for all of these pieces. Is the `return` missing at the end?", NO_RETURN
 
 
@@ -386,6 +413,38 @@ def _cut_through_the_vocabulary(word, vocabulary):
     return [max(fitting, key=len)] if fitting else None
 
 
+def _cut_range_too_short(word, vocabulary):
+    pieces, start = [], 0
+    while start < len(word):
+        prefix = "##" if start else ""
+        for end in range(len(word) - 1, start, -1):
+            if prefix + word[start:end] in vocabulary:
+                break
+        else:
+            return None
+        pieces.append(prefix + word[start:end])
+        start = end
+    return pieces
+
+
+def _cut_marks_pile_up(word, vocabulary):
+    pieces, start, prefix = [], 0, ""
+    while start < len(word):
+        for end in range(len(word), start, -1):
+            if prefix + word[start:end] in vocabulary:
+                break
+        else:
+            return None
+        pieces.append(prefix + word[start:end])
+        prefix += "##"
+        start = end
+    return pieces
+
+
+def _cut_lowered(word, vocabulary):
+    return _cut(word.lower(), vocabulary)
+
+
 def _cut_without_return(word, vocabulary):
     pieces = _cut(word, vocabulary)
     if pieces is None:
@@ -427,6 +486,9 @@ CUT_WORD = Exercise(
         WrongAnswer(_cut_no_single_letters, "single-letter"),
         WrongAnswer(_cut_replaces, "takes-off-too-much"),
         WrongAnswer(_cut_through_the_vocabulary, "more-than-in"),
+        WrongAnswer(_cut_range_too_short, "not-the-whole-rest"),
+        WrongAnswer(_cut_marks_pile_up, "marks-pile-up"),
+        WrongAnswer(_cut_lowered, "ignores-case"),
         WrongAnswer(_cut_without_return, NO_RETURN),
     ),
     alternative=_cut_alternative,

@@ -1,11 +1,14 @@
 """Exercise 01-3: merge a pair of pieces."""
 
+from itertools import pairwise
+
 from spanbert_teach.exercises.checking import (
     ENDLESS,
     Exercise,
     Wrong,
     WrongAnswer,
     call,
+    call_uncopied,
     expect,
     expect_equal,
     shown_call,
@@ -65,6 +68,11 @@ def check_merge_in_word(fn) -> None:
         expect_equal(got, expected, given=given, hint=hint, misconception=misconception)
 
     left = "From the left: where the pair stands, one piece; every other piece stays as it is."
+    marks_inside = (
+        'The "##" says that something stands before the piece. Inside a piece it would be '
+        "two letters: take it off the second piece.",
+        "marks-inside",
+    )
     expect_merged(
         BANANA,
         AN,
@@ -77,11 +85,15 @@ def check_merge_in_word(fn) -> None:
                 "The pair occurs twice: go on after the first.",
                 "first-only",
             ),
+            (["b", "##a##n", "##a##n", "##a"], *marks_inside),
+            (["b", "##a##n", "##n", "##a##n", "##n"], *marks_inside),
             (
-                ["b", "##a##n", "##a##n", "##a"],
-                'The "##" says that something stands before the piece. Inside a piece it would be '
-                "two letters: take it off the second piece.",
-                "marks-inside",
+                ["b", "##an", "##n", "##an", "##n"],
+                "Two things. The second piece of a pair is part of the new one, but the loop comes "
+                "to it all the same: a `for` loop goes through every place, so walk with a place "
+                "of your own, in a `while` loop. And the last piece, which has no neighbour, is "
+                "missing: look at every place.",
+                "visits-every-pair",
             ),
             (
                 ["b", "an", "an", "##a"],
@@ -167,8 +179,16 @@ def check_merge_in_word(fn) -> None:
         expect_merged(pieces, pair, pieces, whole, "compares-text")
     expect_merged(["b"], AN, ["b"], "A word of one piece has no pair: it stays.", "edges")
     expect_merged([], AN, [], "A word without pieces stays without.", "edges")
+    expect_merged(
+        ["c", "###"],
+        ("c", "###"),
+        ["c#"],
+        'In "###" the last "#" is a letter, the one that "c#" ends with. strip and lstrip take '
+        'off every "#" they meet; .removeprefix("##") and [2:] take off two.',
+        "strips-letters",
+    )
     original = list(BANANA)
-    fn(original, AN)
+    call_uncopied(fn, original, AN)
     expect(
         original == BANANA,
         "merge_in_word changed the list it was given: whoever called it has lost the old pieces.\n"
@@ -326,6 +346,28 @@ def _merge_keeps_the_second(pieces, pair):
     return found
 
 
+def _merge_visits_every_pair(pieces, pair):
+    found = []
+    for at in range(len(pieces) - 1):
+        if (pieces[at], pieces[at + 1]) == pair:
+            found.append(pieces[at] + pieces[at + 1].removeprefix("##"))
+        else:
+            found.append(pieces[at])
+    return found
+
+
+def _merge_visits_and_keeps_marks(pieces, pair):
+    return [a + b if (a, b) == pair else a for a, b in pairwise(pieces)]
+
+
+def _merge_lstrips(pieces, pair):
+    return _merge_with(pieces, pair, pair[0] + pair[1].lstrip("##"))  # noqa: B005 (the mistake)
+
+
+def _merge_strips(pieces, pair):
+    return _merge_with(pieces, pair, pair[0] + pair[1].strip("#"))
+
+
 def _merge_with_marks(pieces, pair):
     return _merge_with(pieces, pair, "##" + "".join(pair).replace("##", ""))
 
@@ -366,6 +408,10 @@ MERGE_IN_WORD = Exercise(
         WrongAnswer(_merge_text, "compares-text"),
         WrongAnswer(_merge_joined, "compares-text"),
         WrongAnswer(_merge_in_place, "changes-its-input"),
+        WrongAnswer(_merge_visits_every_pair, "visits-every-pair"),
+        WrongAnswer(_merge_visits_and_keeps_marks, "marks-inside"),
+        WrongAnswer(_merge_lstrips, "strips-letters"),
+        WrongAnswer(_merge_strips, "strips-letters"),
     ),
     alternative=_merge_alternative,
 )

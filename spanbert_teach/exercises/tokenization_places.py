@@ -4,10 +4,12 @@ from itertools import pairwise
 
 from spanbert_teach.encoding import window_starts
 from spanbert_teach.exercises.checking import (
+    ENDLESS,
     Exercise,
     Wrong,
     WrongAnswer,
     call,
+    call_uncopied,
     expect,
     shown,
     shown_call,
@@ -56,7 +58,7 @@ def check_word_ranges(fn) -> None:
             fn, starts, expected=expected, slip=lambda got, e=expected: _range_slip(got, e)
         )
     original = [True, False, True]
-    fn(original)
+    call_uncopied(fn, original)
     expect(
         original == [True, False, True],
         "word_ranges changed the list it was given. Look at it, but leave it as it is.",
@@ -230,6 +232,17 @@ def _ranges_that_yield(word_starts):
     yield from _ranges_alternative(word_starts)
 
 
+def _ranges_for_ever(word_starts):
+    ranges, place = [], 0
+    while place < len(word_starts):
+        end = place
+        while end < len(word_starts) and not word_starts[end]:
+            end += 1
+        ranges.append((place, end))
+        place = end
+    return ranges
+
+
 def _ranges_alternative(word_starts):
     ranges = []
     for place, first in enumerate(word_starts):
@@ -253,15 +266,23 @@ def check_windows(fn) -> None:
     for length, size, stride in [*named, *small, (1000, 384, 128)]:
         starts = window_starts(length, size, stride)
         expected = [(start, min(start + size, length)) for start in starts]
-        task = (length, size, stride, expected)
-        expect_places(
-            fn,
-            length,
-            size,
-            stride,
-            expected=expected,
-            slip=lambda got, t=task: _window_slip(got, *t),
-        )
+        task = (length, size, stride)
+        try:
+            expect_places(
+                fn,
+                *task,
+                expected=expected,
+                slip=lambda got, t=task, e=expected: _window_slip(got, *t, e),
+            )
+        except Wrong as wrong:
+            if wrong.misconception != ENDLESS:
+                raise
+            hint = (
+                "Leave the loop at the first window that reaches the end: after it, end - stride "
+                "is the same start again and again. Before it, each start moves on by size − "
+                "stride."
+            )
+            raise Wrong(f"{wrong.message}\n{hint}", ENDLESS) from wrong
 
 
 def _window_slip(
@@ -399,6 +420,15 @@ def _windows_divided(length, size, stride):
     return [(i * step, min(i * step + size, length)) for i in range(count)]
 
 
+def _windows_for_ever(length, size, stride):
+    found, start = [], 0
+    while start < length:
+        end = min(start + size, length)
+        found.append((start, end))
+        start = end - stride
+    return found
+
+
 def _windows_alternative(length, size, stride):
     if length <= size:
         return [(0, length)]
@@ -428,6 +458,7 @@ PLACES = (
             WrongAnswer(_ranges_of_nothing, "empty-text"),
             WrongAnswer(_ranges_add_a_start, "changes-its-input"),
             WrongAnswer(_ranges_that_yield, "not-a-list"),
+            WrongAnswer(_ranges_for_ever, ENDLESS),
         ),
         alternative=_ranges_alternative,
     ),
@@ -452,6 +483,7 @@ PLACES = (
             WrongAnswer(_windows_with_lengths, "start-and-length"),
             WrongAnswer(_windows_none_for_nothing, "empty-text"),
             WrongAnswer(_windows_divided, "not-whole-numbers"),
+            WrongAnswer(_windows_for_ever, ENDLESS),
         ),
         alternative=_windows_alternative,
         equivalent_mutants={

@@ -3,9 +3,11 @@
 import nbformat
 import pytest
 from nbformat.v4 import new_code_cell
+from playwright.sync_api import expect
 
 from tools.notebooks import ROOT, read
 
+from . import test_lesson_02 as masking
 from .toy import VIEW, cell, save
 
 pytestmark = pytest.mark.browser
@@ -39,13 +41,19 @@ def test_views_and_sliders_follow_the_keyboard(classic, tmp_path):
     page.screenshot("views")
 
 
-def test_the_view_of_lesson_00_lives_with_ipywidgets_7(classic, tmp_path):
-    notebook = read(ROOT / "notebooks" / "00_start_here.ipynb")
+def open_lesson(classic, path, tmp_path):
+    """A notebook, run by this checkout's library."""
+    notebook = read(path)
     here = f"import sys\nsys.path.insert(0, {str(ROOT)!r})"
     notebook.cells.insert(0, new_code_cell(here, id="this-checkout"))
     nbformat.write(notebook, tmp_path / "lesson.ipynb")
     page = classic.open(tmp_path / "lesson.ipynb")
     page.run_all()
+    return page
+
+
+def test_the_view_of_lesson_00_lives_with_ipywidgets_7(classic, tmp_path):
+    page = open_lesson(classic, ROOT / "notebooks" / "00_start_here.ipynb", tmp_path)
     assert page.errors() == []
     view = page.output("00-hidden-span-view").locator(".hidden-span")
     view.wait_for()
@@ -61,3 +69,32 @@ def test_the_view_of_lesson_00_lives_with_ipywidgets_7(classic, tmp_path):
     for token in view.locator(".token").all():  # Bootstrap's style sheet is on this page too
         assert token.is_visible()
     page.screenshot("view")
+
+
+def test_the_masking_lab_lives_with_ipywidgets_7(classic, tmp_path):
+    there = masking.LESSON.exists()
+    page = open_lesson(classic, masking.LESSON if there else masking.toy(tmp_path), tmp_path)
+    assert page.errors() == []
+    view = page.output(masking.VIEW).locator(".masking-lab")
+    view.wait_for()
+    masked = masking.masked(view)
+    assert len(masked) == masking.budget(view) > 3
+    masking.verdict(view, "good", "follow the official rule")
+    for number in range(3):
+        before = masking.drawn(view)
+        page.press(page.slider(view, number), times=4)
+        masking.wait_for_change(page, view, before)
+    assert len(masking.masked(view)) == masking.budget(view) > len(masked)
+    masking.choose(view, "preset", "official")
+    masking.choose(view, "common mistake", "piece")
+    masking.verdict(view, "bad", "once per piece")
+    masking.choose(view, "common mistake", "none")
+    view.get_by_role("button", name="redraw × 1000").click()
+    expect(view.locator("[data-fact=masks]")).to_have_text("1,200")
+    page.press(view.locator(".strip [tabindex='0']"), "End")
+    assert "its span of" in view.locator(".explain").inner_text()
+    for piece in view.locator(".strip .piece").all()[:20]:  # with Bootstrap's style sheet, too
+        assert piece.is_visible()
+    fits = "e => e.scrollWidth <= e.clientWidth + 1"
+    assert view.evaluate(fits) and view.locator(".strip").evaluate(fits)
+    page.screenshot("masking-lab", of=view)

@@ -1,0 +1,338 @@
+"""What many masks of one text say: a tally of them, and a verdict in words.
+
+The verdict looks at the masks alone. How long spans come out depends on the text (neighbours merge,
+the budget cuts the last one), so lengths are compared with those that the library's own rule makes
+of the same text, not with the law of the draws. Lesson `02_span_masking`.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from spanbert_teach.masking import KINDS, MaskOptions, masking_budget, span_length_pmf
+
+# How often a correct mask is called wrong by its lengths. (Spans of one mask are not independent,
+# but their lengths share one budget, which makes the counts steadier than the test expects.)
+FALSE_ALARM = 1e-4
+# So many spans without one random or kept one: 0.8 ** 42 is below FALSE_ALARM.
+ENOUGH_SPANS = 42
+TOGETHER = 20  # neighbouring lengths are counted together until a cell of the test has so many
+GOOD, BAD, OTHER = "good", "bad", "other"
+SIGNS = {GOOD: "✓", BAD: "✗", OTHER: "≠"}
+SCHEME_WORDS = {
+    "subword": "single pieces are masked, wherever they stand",
+    "word": "whole words are masked, one at a time",
+    "entity": "half of the draws mask a marked entity, the others a whole word",
+    "noun_phrase": "half of the draws mask a marked noun phrase, the others a whole word",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Draws:
+    """Masks of one text.
+
+    Attributes:
+        count: how many masks.
+        spans: (spans, 3) mask, start, end (exclusive).
+        replacements: (spans,) places in `KINDS`.
+        kinds: (pieces,) places in `KINDS` of all masked pieces, span after span; none is "mixed".
+    """
+
+    count: int
+    spans: np.ndarray
+    replacements: np.ndarray
+    kinds: np.ndarray
+
+
+@dataclass(eq=False)
+class Tally:
+    """Sums over masks of one text; `add` goes on counting.
+
+    Attributes:
+        masks, spans, pieces: how many masks, spans in them, pieces masked.
+        least, most: pieces masked in the smallest and in the largest mask.
+        lengths: the index is a length in words (a cut word is one), the entry how many spans.
+        long_spans, mixed: spans of several pieces, and those replaced in several ways.
+        inside: spans that start inside a word.
+        cut, cut_twice: masks with a span, and with several, that end inside a word.
+        kinds: masked pieces by "mask", "random", "keep".
+    """
+
+    masks: int = 0
+    spans: int = 0
+    pieces: int = 0
+    least: int = 0
+    most: int = 0
+    lengths: np.ndarray = field(default_factory=lambda: np.zeros(1, dtype=np.int64))
+    long_spans: int = 0
+    mixed: int = 0
+    inside: int = 0
+    cut: int = 0
+    cut_twice: int = 0
+    kinds: np.ndarray = field(default_factory=lambda: np.zeros(3, dtype=np.int64))
+
+    def add(self, draws: Draws, word_starts: np.ndarray) -> None:
+        """Count some more masks; `word_starts`: (length,) bool."""
+        mask, start, end = draws.spans.T
+        word = np.cumsum(word_starts)
+        used = np.bincount(mask, weights=end - start, minlength=draws.count).astype(np.int64)
+        lengths = np.bincount(word[end - 1] - word[start] + 1, minlength=len(word_starts) + 1)
+        ends_inside = ~np.append(word_starts, True)[end]
+        cuts = np.bincount(mask[ends_inside], minlength=draws.count)
+        self.least = int(min(used.min(), self.least) if self.masks else used.min())
+        self.most = int(max(used.max(), self.most))
+        self.masks += draws.count
+        self.spans += len(start)
+        self.pieces += int(used.sum())
+        self.lengths = self.lengths + lengths
+        self.long_spans += int(np.count_nonzero(end - start > 1))
+        self.mixed += int(np.count_nonzero(draws.replacements == KINDS.index("mixed")))
+        self.inside += int(np.count_nonzero(~word_starts[start]))
+        self.cut += int(np.count_nonzero(cuts))
+        self.cut_twice += int(np.count_nonzero(cuts > 1))
+        self.kinds = self.kinds + np.bincount(draws.kinds, minlength=3)
+
+    def mean(self) -> float:
+        """The mean length of a span in words; 0 without spans."""
+        return float(self.lengths @ np.arange(len(self.lengths)) / max(1, self.spans))
+
+    def share(self, length: int) -> float:
+        """How many of the spans have this length in words."""
+        return float(self.lengths[length : length + 1].sum() / max(1, self.spans))
+
+
+def chi_square_tail(statistic: float, degrees: int) -> float:
+    """The probability of a chi-square at least so large."""
+    y = statistic / 2
+    if y == 0:
+        return 1.0
+    tail, a = (math.exp(-y), 1.0) if degrees % 2 == 0 else (math.erfc(math.sqrt(y)), 0.5)
+    while a < degrees / 2:
+        tail += math.exp(a * math.log(y) - y - math.lgamma(a + 1))
+        a += 1
+    return tail
+
+
+def same_law(first: np.ndarray, second: np.ndarray) -> float:
+    """The p-value of two tables of counts coming from one law (two-sample chi-square).
+
+    Args:
+        first, second: counts of the lengths 0, 1, 2 ..., of any number of spans.
+    """
+    size = max(len(first), len(second))
+    counts = np.stack([np.pad(c, (0, size - len(c))) for c in (first, second)]).astype(float)
+    totals = np.trim_zeros(counts.sum(axis=0), "b")
+    counts = counts[:, : len(totals)]
+    # The last cell is closed early enough to have its TOGETHER too.
+    cell = np.minimum(np.cumsum(totals) - totals, totals.sum() - TOGETHER) // TOGETHER
+    _, cell = np.unique(cell, return_inverse=True)
+    counts = np.stack([np.bincount(cell, row) for row in counts])
+    if counts.shape[1] < 2 or not counts.sum(axis=1).all():
+        return 1.0
+    expected = np.outer(counts.sum(axis=1), counts.sum(axis=0)) / counts.sum()
+    return chi_square_tail(((counts - expected) ** 2 / expected).sum(), counts.shape[1] - 1)
+
+
+def percent(share: float) -> str:
+    """13%, 0.4%, 100%: never a rounded 0% or 100% where there is something."""
+    value = 100 * share
+    if value == 0 or 1 <= value <= 99 or value == 100:
+        return f"{value:.0f}%"
+    return "more than 99%" if value > 99 else f"{value:.1f}%" if value >= 0.1 else "under 0.1%"
+
+
+def between(least: int, most: int) -> str:
+    return f"{least}" if least == most else f"{least} to {most}"
+
+
+def budget_fault(
+    tally: Tally, pieces: int, options: MaskOptions, longest_word: int
+) -> tuple[str, str, str] | None:
+    """State, name and sentence of what is wrong with how much is masked; None if nothing."""
+    budget = masking_budget(pieces, MaskOptions(budget=options.budget))
+    if tally.least == tally.most == budget:
+        return None
+    used = between(tally.least, tally.most)
+    # Where words are finished, the budget often ends with a word: it is not always overrun.
+    least = tally.least >= budget if options.complete_words else tally.least == budget
+    if least and tally.cut == 0 and tally.most - budget < longest_word:
+        return (
+            OTHER,
+            "complete words",
+            f"every word is finished, so the budget is overrun by less than a word: {used} of "
+            f"{pieces} pieces instead of {budget}. So says the paper’s text; the code that trained "
+            "the released weights stops at the budget exactly, inside a word if need be.",
+        )
+    share = tally.pieces / (tally.masks * pieces)
+    if share > max(0.8, 2 * options.budget):
+        return (
+            BAD,
+            "nearly everything is masked",
+            f"{percent(share)} of the text is hidden, and the budget was "
+            f"{percent(options.budget)}: a span starts at every piece, and nothing ever stops. "
+            "(The article’s formula, taken literally.)",
+        )
+    return (
+        BAD,
+        "the budget is not kept",
+        f"{used} of {pieces} pieces are masked, but the budget is {budget}, every time: drawing "
+        "has to stop just there.",
+    )
+
+
+def length_fault(
+    tally: Tally, reference: Tally, longest: int, like: Callable[[str], Tally]
+) -> tuple[str, str, str] | None:
+    """State, name and sentence of what is wrong with the lengths; None if nothing can be seen.
+
+    Args:
+        like: a tally of this text with another length law ("clip" or "unlimited"): the likely
+            mistake is the one that fits better, if it fits.
+    """
+    if same_law(tally.lengths, reference.lengths) >= FALSE_ALARM:
+        return None
+    fits = {law: same_law(tally.lengths, like(law).lengths) for law in ("clip", "unlimited")}
+    law = max(fits, key=fits.get)
+    at = (percent(tally.share(longest)), percent(reference.share(longest)))
+    if fits[law] >= FALSE_ALARM and law == "clip":
+        return (
+            BAD,
+            "clipped lengths",
+            f"lengths of {longest} come {at[0]} of the time instead of {at[1]}: longer draws were "
+            f"cut to {longest} (“clip”) instead of never drawn.",
+        )
+    if fits[law] >= FALSE_ALARM:
+        beyond = [percent(t.lengths[longest + 1 :].sum() / t.spans) for t in (tally, reference)]
+        return (
+            BAD,
+            "unlimited lengths",
+            f"{beyond[0]} of the spans are longer than {longest} words, where the rule makes "
+            f"{beyond[1]} (by merging): nothing keeps longer draws out.",
+        )
+    than = "shorter" if tally.mean() < reference.mean() else "longer"
+    if f"{tally.mean():.2f}" == f"{reference.mean():.2f}":
+        than = "not spread as they should be, neither shorter nor longer"
+    return (
+        BAD,
+        "other lengths",
+        f"the spans are {than}: {tally.mean():.2f} words on average, where the rule makes "
+        f"{reference.mean():.2f} of this text.",
+    )
+
+
+def find_faults(
+    tally: Tally,
+    reference: Tally,
+    options: MaskOptions,
+    pieces: int,
+    longest_word: int,
+    like: Callable[[str], Tally],
+) -> list[tuple[str, str, str]]:
+    """All that the masks do otherwise than the official rule, the gravest first."""
+    found = [budget_fault(tally, pieces, options, longest_word)]
+    spans = max(1, tally.spans)
+    if tally.inside and options.scheme != "subword":
+        found.append(
+            (
+                BAD,
+                "spans begin inside words",
+                f"{percent(tally.inside / spans)} of the spans begin inside a word: pieces were "
+                "counted, not whole words, and the rest of a word gives its hidden piece away.",
+            )
+        )
+    elif tally.cut_twice and options.scheme != "subword":
+        found.append(
+            (
+                BAD,
+                "spans stop inside words",
+                f"in {percent(tally.cut_twice / tally.masks)} of the masks several spans stop "
+                "inside a word; only the last may, where the budget ends.",
+            )
+        )
+    if tally.mixed:
+        found.append(
+            (
+                BAD,
+                "mixed replacements",
+                f"{percent(tally.mixed / tally.long_spans)} of the spans of several pieces mix "
+                "[MASK], random and kept pieces: 80/10/10 was drawn once per piece instead of once "
+                "per span.",
+            )
+        )
+    elif spans >= ENOUGH_SPANS and not tally.kinds[1:].any():
+        found.append(
+            (
+                BAD,
+                "only ever [MASK]",
+                f"all {tally.spans:,} spans became [MASK]; 10% should be random pieces and 10% "
+                "stay as they are.",
+            )
+        )
+    if options.scheme == "span" and not tally.inside and tally.spans:
+        found.append(length_fault(tally, reference, options.max_words, like))
+    return [fault for fault in found if fault]
+
+
+def verdict(
+    tally: Tally,
+    reference: Tally,
+    options: MaskOptions,
+    pieces: int,
+    longest_word: int,
+    like: Callable[[str], Tally],
+) -> dict:
+    """Whether the masks do what the official rule says, and if not, what they do instead.
+
+    Args:
+        tally: of the masks; reference: of masks of the same text by the library's own rule.
+        pieces: of the text; longest_word: the most pieces that a word of it has.
+        like: see `length_fault`.
+
+    Returns:
+        state: "good", "bad", or "other" for another rule that is no mistake; sentence; reasons:
+        the short names of what differs.
+    """
+    faults = find_faults(tally, reference, options, pieces, longest_word, like)
+    faults.sort(key=lambda fault: fault[0] != BAD)  # stable: the gravest stays first
+    names = [name for _, name, _ in faults]
+    if options.scheme != "span" and not any(state == BAD for state, _, _ in faults):
+        sentence = (
+            f"{SCHEME_WORDS[options.scheme]}. A hidden stretch is {tally.mean():.1f} words long on "
+            f"average; the official rule, which draws spans, makes it {reference.mean():.1f} in "
+            "this text."
+        )
+        return {"state": OTHER, "sentence": f"Another rule: {sentence}", "reasons": ["scheme"]}
+    if not faults:
+        budget = masking_budget(pieces, options)
+        sentence = (
+            f"These masks follow the official rule: {budget} of {pieces} pieces every time, no "
+            "span begins inside a word, one replacement for a whole span, and the lengths are as "
+            f"they should be, as far as {tally.masks:,} redraws can tell."
+        )
+        return {"state": GOOD, "sentence": sentence, "reasons": []}
+    state, _, sentence = faults[0]
+    start = "Not the official rule: " if state == BAD else "Another rule: "
+    also = f" Also: {', '.join(names[1:])}." if names[1:] else ""
+    return {"state": state, "sentence": start + sentence + also, "reasons": names}
+
+
+def mean_note(tally: Tally, options: MaskOptions) -> str:
+    """Why the mean of what comes out is not that of the law; "" where they are near."""
+    if options.scheme != "span" or not tally.spans:
+        return ""
+    pmf = span_length_pmf(options.p, options.max_words)
+    drawn = float(pmf @ np.arange(1, len(pmf) + 1))
+    if tally.mean() < drawn - 0.1:
+        return (
+            f"Why {tally.mean():.2f} and not {drawn:.2f}: the budget ends inside the last span of "
+            "each mask and the text’s end cuts others; merging, which makes some longer, does not "
+            "make up for it. The shorter the text, the more this counts."
+        )
+    if tally.mean() > drawn + 0.1:
+        return (
+            f"Why {tally.mean():.2f} and not {drawn:.2f}: spans that touch or overlap become one "
+            "longer span. The larger the budget, the more often that happens."
+        )
+    return ""

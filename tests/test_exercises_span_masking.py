@@ -1,0 +1,315 @@
+"""What the proof of every exercise does not show of lesson 02: chance, strange results, styles."""
+
+import itertools
+import math
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from spanbert_teach.exercises import span_masking_chance as chance
+from spanbert_teach.exercises.checking import CRASH, ENDLESS, NO_RETURN
+from spanbert_teach.exercises.judging import CHECK_CRASH, RIGHT, WRONG, judge
+from spanbert_teach.exercises.span_masking import EXERCISES
+from spanbert_teach.exercises.span_masking_chance import Draws
+from spanbert_teach.exercises.span_masking_draw import TASKS
+from spanbert_teach.exercises.span_masking_hints import HINTS
+from spanbert_teach.exercises.span_masking_rules import (
+    RIGHT_RULE,
+    RULES,
+    SUBTLE,
+    Block,
+    outcomes,
+    wrong_rules,
+)
+from spanbert_teach.mask_options import MaskOptions
+from spanbert_teach.span_choice import choose_spans, merge_spans
+from spanbert_teach.span_law import masking_budget, span_length_pmf
+
+BY_ID = {exercise.id: exercise for exercise in EXERCISES}
+every = pytest.mark.parametrize("exercise", EXERCISES, ids=lambda exercise: exercise.id)
+
+STRANGE = {
+    "none": lambda: None,
+    "number": lambda: 3,
+    "fraction": lambda: 0.5,
+    "nan": lambda: math.nan,
+    "false": lambda: False,
+    "text": lambda: "sea",
+    "function": lambda: print,
+    "generator": lambda: (i for i in range(3)),
+    "tuple": lambda: (0, 1, 2),
+    "dictionary": lambda: {1: 0.5},
+    "set": lambda: {0, 1},
+    "set of spans": lambda: {(0, 1)},
+    "empty": lambda: [],
+    "array": lambda: np.array([0, 1, 2]),
+    "table": lambda: np.array([[0, 3], [3, 4]]),
+    "array of one": lambda: np.array(3),
+    "mask": lambda: np.array([True, False, True]),
+    "arrays": lambda: [np.array([0, 3]), np.array([1, 2, 3])],
+    "nones": lambda: [None, None],
+    "lists": lambda: [[], [[1]], ["a"]],
+    "texts": lambda: ["a", "b"],
+    "nans": lambda: [math.nan] * 3,
+    "infinite": lambda: [math.inf, -math.inf, 1.0],
+    "complex": lambda: [1j, 2j, 3j],
+    "huge": lambda: [10**400, -(10**400)],
+    "functions": lambda: [print] * 9,
+    "backwards": lambda: [(9, 0), (-1, -5)],
+    "negative": lambda: [-1, -2, -3],
+}
+
+
+@every
+@pytest.mark.parametrize("kind", STRANGE)
+def test_a_strange_result_is_wrong_and_said_to_be_so(exercise, kind):
+    verdict = judge(exercise, lambda *args: STRANGE[kind]())
+    assert verdict.state == WRONG and verdict.misconception != CHECK_CRASH, str(verdict)
+    assert len(verdict.message) > 20
+
+
+@every
+def test_nothing_returned_is_a_missing_return(exercise):
+    def forgets(*args):
+        exercise.alternative(*args)
+
+    assert judge(exercise, forgets).misconception == NO_RETURN
+
+
+@every
+@pytest.mark.parametrize("error", [ValueError, ZeroDivisionError, IndexError, SystemExit])
+def test_an_answer_that_stops_says_where(exercise, error):
+    def stops(*args):
+        raise error("no idea")
+
+    verdict = judge(exercise, stops)
+    assert verdict.misconception == CRASH and "raise error" in verdict.message, str(verdict)
+
+
+# --- judging by counting ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("law", [(0.8, 0.1, 0.1), (0.5, 0.5), (0.9, *[0.1 / 40] * 40)])
+@pytest.mark.parametrize("total", [5, 200])
+def test_chance_raises_no_more_false_alarms_than_stated(monkeypatch, law, total):
+    """At a rate that can be seen, one in fifty; the bounds hold at every rate."""
+    monkeypatch.setattr(chance, "FALSE_ALARM", 0.02)
+    right = dict(enumerate(law))
+    wrong = {key: (share + 1 / len(law)) / 2 for key, share in right.items()}
+    samples = np.random.default_rng(1).multinomial(total, law, size=1500).tolist()
+    counted = [{key: n for key, n in enumerate(sample) if n} for sample in samples]
+    assert np.mean([chance.unlikely(counts, right) for counts in counted]) <= 0.03
+    assert np.mean([chance.rather(counts, wrong, right) for counts in counted]) <= 0.03
+
+
+def test_what_differs_enough_is_unlikely():
+    right = {"a": 0.5, "b": 0.5}
+    assert not chance.unlikely({"a": 260, "b": 240}, right)
+    assert chance.unlikely({"a": 400, "b": 100}, right)
+    assert chance.unlikely({"c": 1}, right) and chance.impossible({"c": 1, "a": 3}, right) == ["c"]
+    assert chance.rather({"a": 400, "b": 100}, {"a": 0.8, "b": 0.2}, right)
+    assert not chance.rather({"a": 260, "b": 240}, {"a": 0.8, "b": 0.2}, right)
+
+
+def test_a_check_stays_below_one_false_alarm_in_a_million():
+    looked_for = sum(name in SUBTLE for name, _ in RULES)
+    assert len(TASKS) * (1 + looked_for) * chance.FALSE_ALARM < 1e-6
+
+
+def test_draws_are_those_of_the_generator_they_are_shown_as():
+    draws, plain = Draws(7), np.random.default_rng(7)
+    assert repr(draws) == "np.random.default_rng(7)"
+    for name, arguments in (("integers", (9,)), ("random", ()), ("choice", (3,)), ("normal", ())):
+        assert getattr(draws, name)(*arguments) == getattr(plain, name)(*arguments)
+
+
+# --- 02-3 ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("task", TASKS, ids=str)
+def test_the_right_rule_is_that_of_the_library(task, monkeypatch):
+    law = outcomes(RIGHT_RULE, task.sizes, task.law, task.budget)
+    assert sum(law.values()) == pytest.approx(1)
+    monkeypatch.setattr(
+        "spanbert_teach.span_choice.length_probabilities", lambda *_: [0.0, *task.law]
+    )
+    block, rng, counts = Block(task.sizes), np.random.default_rng(0), Counter()
+    share = MaskOptions(budget=task.budget / block.pieces)
+    assert masking_budget(block.pieces, share) == task.budget
+    for _ in range(600):
+        spans = choose_spans(block.starts, rng, share)
+        counts[frozenset(piece for span in spans for piece in range(*span))] += 1
+    assert not chance.unlikely(counts, law)
+
+
+def test_every_misconception_has_its_hint():
+    names = {name for task in TASKS for name, _ in wrong_rules(task.sizes, task.law, task.budget)}
+    assert names < set(HINTS) and all(len(hint) > 40 for hint in HINTS.values())
+
+
+def only_the_anchor_anew(word_starts, law, budget, rng):
+    masked = []
+    while len(masked) < budget:
+        words = rng.choice(len(law), p=law) + 1
+        while (at := int(rng.random() * len(word_starts))) in masked:
+            pass
+        at = max(place for place in range(at + 1) if word_starts[place])
+        while len(masked) < budget and at < len(word_starts) and words >= word_starts[at]:
+            words -= word_starts[at]
+            masked += [] if at in masked else [at]
+            at += 1
+    return masked[::-1]
+
+
+def recursively(word_starts, law, budget, rng, masked=frozenset()):
+    if len(masked) == budget:
+        return masked
+    words = sum(rng.random() > np.cumsum(law)[:-1]) + 1
+    anchor = rng.permutation(len(word_starts))[0]
+    if anchor in masked:
+        return recursively(word_starts, law, budget, rng, masked)
+    number = np.cumsum(word_starts)
+    span = np.flatnonzero((number >= number[anchor]) & (number < number[anchor] + words))
+    new = [int(piece) for piece in span if piece not in masked][: budget - len(masked)]
+    return recursively(word_starts, law, budget, rng, masked.union(new))
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [(only_the_anchor_anew, tuple), (recursively, set), (BY_ID["02-3"].alternative, sorted)],
+)
+def test_right_in_any_style_and_in_any_collection(answer, kind):
+    verdict = judge(BY_ID["02-3"], lambda *args: kind(list(answer(*args))))
+    assert verdict.state == RIGHT, str(verdict)
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_right_with_other_random_numbers(seed):
+    """Other seeds than those of the check: what passes does not pass by luck."""
+
+    def answer(word_starts, law, budget, rng):
+        own = np.random.default_rng([seed, rng.integers(2**40)])
+        return BY_ID["02-3"].alternative(word_starts, law, budget, own)
+
+    verdict = judge(BY_ID["02-3"], answer)
+    assert verdict.state == RIGHT, str(verdict)
+
+
+def test_wrong_with_other_random_numbers(seed=1):
+    """Each misconception is found out with any random numbers, not by luck."""
+    for wrong in BY_ID["02-3"].wrong:
+        if wrong.misconception in ("own-randomness", "always-the-same"):
+            continue  # these are cured by random numbers of our own
+
+        def answer(word_starts, law, budget, rng, wrong=wrong):
+            own = np.random.default_rng([seed, rng.integers(2**40)])
+            return wrong.answer(word_starts, law, budget, own)
+
+        assert judge(BY_ID["02-3"], answer).state == WRONG, wrong
+
+
+def test_a_loop_without_end_is_stopped():
+    def draws_for_ever(word_starts, law, budget, rng):
+        while True:
+            rng.integers(len(word_starts))
+
+    def looks_for_ever(word_starts, law, budget, rng):
+        while word_starts[0]:
+            pass
+
+    def one_piece_is_never_reached(word_starts, law, budget, rng):
+        masked = set(range(min(budget, len(word_starts) - 1)))
+        while len(masked) < budget:
+            masked.add(int(rng.integers(len(word_starts) - 1)))
+        return masked
+
+    for endless in (draws_for_ever, looks_for_ever):
+        verdict = judge(BY_ID["02-3"], endless)
+        assert verdict.misconception == ENDLESS and "does not end" in verdict.message
+    assert judge(BY_ID["02-3"], one_piece_is_never_reached).state == WRONG
+
+
+def test_shared_random_numbers_are_left_alone():
+    def stirs(word_starts, law, budget, rng):
+        np.random.seed(int(rng.integers(2**31)))
+        return BY_ID["02-3"].alternative(word_starts, law, budget, rng)
+
+    assert judge(BY_ID["02-3"], stirs).misconception == "own-randomness"
+
+
+# --- the others ---------------------------------------------------------------------------------
+
+
+def test_the_law_is_that_of_the_library_and_may_be_an_array():
+    for kind in (list, tuple, np.array):
+        verdict = judge(BY_ID["02-1"], lambda p, longest, k=kind: k(span_length_pmf(p, longest)))
+        assert verdict.state == RIGHT, str(verdict)
+
+
+def test_the_budget_is_that_of_the_library():
+    how_many = BY_ID["02-2"].alternative
+    for pieces in range(1, 520):
+        assert how_many(["[CLS]", *["sea"] * pieces, "[SEP]", "[PAD]"]) == masking_budget(pieces)
+
+
+@pytest.mark.parametrize("kind", [int, np.int64, np.int32])
+def test_a_whole_number_of_any_kind(kind):
+    right = BY_ID["02-2"].alternative
+    assert judge(BY_ID["02-2"], lambda *args: kind(right(*args))).state == RIGHT
+
+
+def test_two_slips_at_once_are_called_by_what_is_counted():
+    def counts_all_and_rounds_down(tokens, percent=15):
+        return len(tokens) * percent // 100
+
+    assert judge(BY_ID["02-2"], counts_all_and_rounds_down).misconception == "specials-counted"
+
+
+def two_draws(ids, spans, mask_id, random_id, rng):
+    new = np.array(ids)
+    for start, end in spans:
+        if rng.random() < 0.8:
+            new[start:end] = mask_id
+        elif rng.integers(2):
+            new[start:end] = [random_id() for _ in range(start, end)]
+    return new.tolist()
+
+
+def by_choice(ids, spans, mask_id, random_id, rng):
+    kinds = rng.choice(3, size=len(spans), p=[0.8, 0.1, 0.1]) if spans else []
+    parts, at = [], 0
+    for (start, end), kind in zip(spans, kinds, strict=True):
+        drawn = [random_id() for _ in range(start, end)]
+        parts += [*ids[at:start], *([mask_id] * (end - start), drawn, ids[start:end])[kind]]
+        at = end
+    return [*parts, *ids[at:]]
+
+
+@pytest.mark.parametrize("answer", [two_draws, by_choice])
+def test_right_shares_in_other_ways(answer):
+    verdict = judge(BY_ID["02-4"], answer)
+    assert verdict.state == RIGHT, str(verdict)
+
+
+def test_shares_with_other_random_numbers(seed=1):
+    def other(answer):
+        return lambda *args: answer(*args[:4], np.random.default_rng([seed, args[4].seed]))
+
+    assert judge(BY_ID["02-4"], other(BY_ID["02-4"].alternative)).state == RIGHT
+    for wrong in BY_ID["02-4"].wrong:
+        if wrong.misconception != "own-randomness":
+            assert judge(BY_ID["02-4"], other(wrong.answer)).state == WRONG
+
+
+def test_joined_spans_are_those_of_the_library():
+    some = list(itertools.combinations(range(6), 2))
+    for spans in itertools.product(some, repeat=3):
+        assert BY_ID["02-5"].alternative(list(spans)) == merge_spans(spans)
+
+
+@pytest.mark.parametrize("kind", [list, lambda pair: tuple(np.array(pair))], ids=["list", "numpy"])
+def test_a_pair_may_be_a_list_or_hold_numbers_of_numpy(kind):
+    right = BY_ID["02-5"].alternative
+    verdict = judge(BY_ID["02-5"], lambda spans: [kind(pair) for pair in right(spans)])
+    assert verdict.state == RIGHT, str(verdict)
