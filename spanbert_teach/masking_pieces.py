@@ -38,8 +38,9 @@ TOGETHER = 64
 
 
 @lru_cache(maxsize=64)
-def budgets_up_to(length: int, options: MaskOptions) -> np.ndarray:
+def budgets_up_to(length: int, budget: float, budget_rule: str) -> np.ndarray:
     """(length + 1,) the budget of a block of 0, 1 ... pieces."""
+    options = MaskOptions(budget=budget, budget_rule=budget_rule)  # nothing else has a say in it
     return np.array([0, *(masking_budget(n, options) for n in range(1, length + 1))])
 
 
@@ -135,7 +136,7 @@ def choose_pieces(
     The counterpart of `choose_spans`, and of `merge_spans` with adjacent spans merged.
     """
     batch, width = len(rows.ids), rows.width
-    budget = budgets_up_to(width - 1, options)[rows.count]
+    budget = budgets_up_to(width - 1, options.budget, options.budget_rule)[rows.count]
     if options.scheme == "subword":
         # A random order of the pieces of text; the rest stands behind them all.
         place = (np.arange(width) - rows.first[:, None]).astype(np.uint64)

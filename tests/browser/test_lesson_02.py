@@ -34,7 +34,6 @@ for kind in ("entity", "noun_phrase"):
     tagged[kind] = [spans[i] for i in chosen]
 paragraphs = [paragraphs[i] for i in chosen]
 """
-LAB = "MaskingLab(tokenizer, paragraphs, unigram, tagged=tagged)"
 OWN = """
 import time
 def choose_masked(word_starts, law, budget, rng):
@@ -46,7 +45,7 @@ MaskingLab(tokenizer, paragraphs, unigram, choose=choose_masked)
 """
 
 
-def toy(folder, last=LAB):
+def toy(folder, last):
     return save(folder / "lab.ipynb", cell("set-up", SET_UP), cell(VIEW, last))
 
 
@@ -60,9 +59,9 @@ def open_lab(page):
     return view
 
 
-def test_runs_and_the_lab_lives(lab, tmp_path, record_property):
+def test_runs_and_the_lab_lives(lab, record_property):
     """One run of the lesson for all that is tried on its view: a run takes its time."""
-    page = lab.open(LESSON if LESSON.exists() else toy(tmp_path))
+    page = lab.open(LESSON)
     view = open_lab(page)
     shows_a_mask(page, view)
     follows_every_control(page, view)
@@ -358,17 +357,8 @@ def test_a_function_of_ones_own(lab, tmp_path):
     expect(view.locator(".strip .on").first).to_be_visible()
 
 
-def test_shows_the_static_picture_untrusted(lab, tmp_path):
-    if LESSON.exists():
-        page = lab.open_untrusted(LESSON)
-    else:
-        space = {}
-        exec(SET_UP, space)
-        data, _ = eval(LAB, space)._repr_mimebundle_()
-        del data["application/vnd.jupyter.widget-view+json"]
-        output = {"output_type": "execute_result", "data": data, "metadata": {}}
-        output["execution_count"] = 1
-        page = lab.open_untrusted(save(tmp_path / "lab.ipynb", cell(VIEW, LAB, [output])))
+def test_shows_the_static_picture_untrusted(lab):
+    page = lab.open_untrusted(LESSON)
     output = page.output(VIEW)
     output.get_by_text("law of the drawn lengths").wait_for()
     assert output.get_by_text("[MASK]", exact=True).count() > 1
