@@ -1,4 +1,4 @@
-"""The command line: `python -m spanbert_teach doctor | lessons | progress FILE...`."""
+"""The command line: `python -m spanbert_teach doctor | lessons | progress FILE... | xray NAME`."""
 
 import argparse
 import sys
@@ -32,10 +32,15 @@ def parser() -> argparse.ArgumentParser:
         "files", nargs="+", type=Path, metavar="FILE", help="progress.json, or a folder of them"
     )
     command.set_defaults(run=run_progress)
+
+    command = commands.add_parser("xray", help="what is in a checkpoint, or how two differ")
+    command.add_argument("checkpoint", metavar="PATH_OR_NAME", help="a folder, a file, or minilm")
+    command.add_argument("other", nargs="?", metavar="OTHER", help="compare with this one")
+    command.set_defaults(run=run_xray)
     return top
 
 
-# The imports stand inside the functions: torch takes seconds, and only the doctor needs it.
+# The imports stand inside the functions: torch takes seconds, and not every command needs it.
 
 
 def run_doctor(arguments: argparse.Namespace) -> int:
@@ -77,3 +82,17 @@ def run_progress(arguments: argparse.Namespace) -> int:
 
     print(class_table(arguments.files))
     return int(not all(path.exists() for path in arguments.files))
+
+
+def run_xray(arguments: argparse.Namespace) -> int:
+    from spanbert_teach.xray import difference, xray
+
+    try:
+        if arguments.other is None:
+            print(xray(arguments.checkpoint))
+        else:
+            print(difference(arguments.checkpoint, arguments.other))
+    except (OSError, ValueError, ImportError) as error:
+        print(f"✗ {error}")
+        return 1
+    return 0

@@ -106,7 +106,7 @@ def draw_kind(rng: np.random.Generator, options: MaskOptions = OFFICIAL) -> str:
 def replace_pieces(
     ids: np.ndarray, kind: str, rng: np.random.Generator, mask_id: int, unigram: np.ndarray
 ) -> np.ndarray:
-    """What is read instead of these pieces: [MASK]s, random pieces, each its own draw, or they."""
+    """What is read instead: [MASK]s, random pieces (one draw each), or the pieces themselves."""
     if kind == "mask":
         return np.full_like(ids, mask_id)
     if kind == "random":

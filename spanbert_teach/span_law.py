@@ -68,7 +68,7 @@ def masking_budget(pieces: int, options: MaskOptions = OFFICIAL) -> int:
     """How many of a block's pieces are masked: ceil(budget * pieces), at least one.
 
     With `budget_rule="google_bert"`: round(budget * (pieces + 2)), [CLS] and [SEP] counted (its
-    limits of 20 predictions in 128 pieces and 77 in 512 are never reached with 15%).
+    limits of 20 predictions in 128 pieces and 77 in 512 are never exceeded with 15%).
 
     Args:
         pieces: of the text alone, without [CLS] and [SEP].

@@ -87,6 +87,25 @@ def test_an_answer_that_stops_says_where(exercise, error):
     assert verdict.misconception == CRASH and "raise error" in verdict.message, str(verdict)
 
 
+SAID = {
+    ("02-1", "simulated"): ": compute the law from the formula.",
+    ("02-1", "p-ignored"): "the same whatever p is",
+    ("02-2", "signature"): "Keep `percent=15`: ",
+    ("02-2", "counts-distinct"): "also when it stands twice",
+    ("02-3", "end-cut-off"): "the end cut off: that always drops the rightmost pieces",
+    ("02-4", "second-if-overwrites"): "The second `if` overwrites the first: use `elif`.",
+    ("02-5", "changes-a-tuple"): "replace the pair, `out[-1] = (start, end)`.",
+}
+
+
+@pytest.mark.parametrize(("id", "misconception"), SAID, ids=" ".join)
+def test_the_words_name_the_mistake(id, misconception):
+    answers = [w.answer for w in BY_ID[id].wrong if w.misconception == misconception]
+    assert answers
+    for answer in answers:
+        assert SAID[id, misconception] in judge(BY_ID[id], answer).message
+
+
 # --- judging by counting ------------------------------------------------------------------------
 
 
@@ -230,6 +249,23 @@ def test_a_loop_without_end_is_stopped():
     assert judge(BY_ID["02-3"], one_piece_is_never_reached).state == WRONG
 
 
+def test_reading_beyond_the_last_piece_says_that_the_block_ends():
+    for wrong in BY_ID["02-3"].wrong:
+        if "reads_on" in wrong.answer.__name__:
+            message = judge(BY_ID["02-3"], wrong.answer).message
+            assert "IndexError" in message and "compare with `len(word_starts)`" in message
+
+    def of_the_law(word_starts, law, budget, rng):
+        return [law[len(law)]] * word_starts[0]
+
+    verdict = judge(BY_ID["02-3"], of_the_law)
+    assert verdict.misconception == CRASH and "The block ends" not in verdict.message
+
+
+def test_the_length_may_be_kept_when_the_anchor_is_refused():
+    assert judge(BY_ID["02-3"], only_the_anchor_anew).state == RIGHT
+
+
 def test_shared_random_numbers_are_left_alone():
     def stirs(word_starts, law, budget, rng):
         np.random.seed(int(rng.integers(2**31)))
@@ -245,6 +281,43 @@ def test_the_law_is_that_of_the_library_and_may_be_an_array():
     for kind in (list, tuple, np.array):
         verdict = judge(BY_ID["02-1"], lambda p, longest, k=kind: k(span_length_pmf(p, longest)))
         assert verdict.state == RIGHT, str(verdict)
+
+
+def test_a_drawn_law_is_not_called_rounded_and_a_rounded_one_not_drawn():
+    def close(p, longest):
+        rng = np.random.default_rng(3)
+        drawn = rng.choice(longest, 10**6, p=span_length_pmf(p, longest))
+        return (np.bincount(drawn, minlength=longest) / 10**6).tolist()
+
+    assert "Close, but drawn" in judge(BY_ID["02-1"], close).message
+    for digits in range(1, 6):
+        verdict = judge(
+            BY_ID["02-1"], lambda *args, d=digits: [round(x, d) for x in span_length_pmf(*args)]
+        )
+        assert verdict.misconception == "rounded", (digits, str(verdict))
+    exponential = judge(
+        BY_ID["02-1"],
+        lambda p, longest: (w := np.exp(-p * np.arange(longest))) / w.sum(),
+    )
+    assert exponential.misconception == "other", str(exponential)
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (lambda tokens, percent: 1, "it may be left out"),
+        (lambda tokens: BY_ID["02-2"].alternative(tokens), "another share than 15"),
+        (lambda tokens, percent=15: len(tokens) + "1", "stopped with TypeError: unsupported"),
+    ],
+)
+def test_an_argument_that_is_missing_in_the_head(answer, said):
+    message = judge(BY_ID["02-2"], answer).message
+    assert said in message and ("Keep `percent=15`" in message) == ("TypeError" not in said)
+
+
+def test_a_generator_of_probabilities_is_told_to_become_a_list():
+    verdict = judge(BY_ID["02-1"], lambda p, longest: iter(span_length_pmf(p, longest)))
+    assert verdict.misconception == "not-a-list" and "put list(…) around it" in verdict.message
 
 
 def test_the_budget_is_that_of_the_library():

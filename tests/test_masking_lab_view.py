@@ -242,7 +242,8 @@ def test_other_rules_say_what_differs():
 
 def test_a_note_tells_why_the_mean_is_not_that_of_the_law():
     note = masking_lab(TOKENIZER, SENTENCE, UNIGRAM)[1]["note"]
-    assert "and not 3.80: the budget ends" in note
+    mean = masking_lab(TOKENIZER, SENTENCE, UNIGRAM)[1]["mean"]
+    assert f"Why a mean of {mean:.2f} words and not the law’s 3.80: the budget ends" in note
     assert "become one" in masking_lab(TOKENIZER, LONG, UNIGRAM, budget=50)[1]["note"]
     assert masking_lab(TOKENIZER, LONG, UNIGRAM, mistake="piece")[1]["note"] == ""
     hidden = masking_lab(TOKENIZER, SENTENCE, UNIGRAM, mistake="clip")[1]

@@ -5,10 +5,12 @@
     python tools/bench.py --json FILE      the figures in a file, too
 
 Seconds depend on the machine and on what else it does; the ratio to the peer is what counts. Both
-sides run on one thread, by turns, three times each; the median is shown.
+sides run on one thread (the model on two), by turns, three times each (the model eleven times); the
+median is shown.
 """
 
 import argparse
+import dataclasses
 import datetime
 import json
 import os
@@ -27,20 +29,24 @@ sys.path.insert(0, str(ROOT))
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
 from tokenizers import BertWordPieceTokenizer  # noqa: E402
+from transformers import BertConfig, BertModel  # noqa: E402
 
 from spanbert_teach.corpus import SPLITS, blocks, course_documents  # noqa: E402
 from spanbert_teach.device import choose_precision  # noqa: E402
 from spanbert_teach.masking import mask_batch, mask_block, piece_unigram, redraw  # noqa: E402
+from spanbert_teach.model import SpanBertConfig, SpanBertEncoder  # noqa: E402
 from spanbert_teach.paths import data_path  # noqa: E402
 from spanbert_teach.tokenization import WordPieceTokenizer, load_tokenizer  # noqa: E402
 
 ROUNDS = 3
 
 
-def by_turns(ours: Callable[[], None], peer: Callable[[], None]) -> tuple[float, float]:
-    """Median seconds of both, each run `ROUNDS` times, one after the other."""
+def by_turns(
+    ours: Callable[[], None], peer: Callable[[], None], rounds: int = ROUNDS
+) -> tuple[float, float]:
+    """Median seconds of both, each run `rounds` times, one after the other."""
     seconds: tuple[list[float], list[float]] = ([], [])
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         for run, taken in zip((ours, peer), seconds, strict=True):
             start = time.perf_counter()
             run()
@@ -170,7 +176,120 @@ def stand_in_step(ids: np.ndarray, vocabulary: int, known: dict) -> tuple[Callab
     return step, precision
 
 
-BENCHMARKS = {"tokenization": tokenization, "masking": masking}
+def model() -> dict[str, object]:
+    """The encoder beside transformers' BertModel in its default attention, sdpa: the same weights.
+
+    The course's size, 32 rows of 128 pieces, two threads. Ratio = the peer's seconds / ours, so
+    above 1 we are faster. "forward" is evaluation, "training" forward and backward. FLOP: of the
+    matrix products, two for each multiplication; three times as many in training. Peak: the median
+    of linear maps of 2048 x 2048 on 2048 rows, in the same process.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(min(2, os.cpu_count() or 1))
+    try:
+        precisions = ["fp32"]
+        if choose_precision(torch.device("cpu")) == "bf16":
+            precisions.append("bf16")
+        figures: dict[str, object] = {"threads": torch.get_num_threads()}
+        for precision in precisions:
+            figures[precision] = model_figures(precision)
+    finally:
+        torch.set_num_threads(threads)
+    return figures
+
+
+def model_figures(precision: str) -> dict[str, object]:
+    """All figures of the model in one number format."""
+    rows, length, vocabulary = 32, 128, SpanBertConfig.course().vocab_size
+    ids = torch.randint(5, vocabulary, (rows, length), generator=torch.Generator().manual_seed(1))
+    lengths = torch.linspace(0.2, 1.0, rows)[:, None] * length
+    mask = torch.arange(length) < lengths.round()
+    peak = matmul_peak(torch.bfloat16 if precision == "bf16" else torch.float32)
+    flop = encoder_flop(SpanBertConfig.course(), rows, length)
+    figures: dict[str, object] = {"peak_gflop_per_second": round(peak / 1e9)}
+    cases = {
+        "forward": (False, 0.0, None),
+        "training": (True, 0.0, None),
+        "training_with_dropout": (True, 0.1, None),
+        "forward_padded": (False, 0.0, mask),
+        "training_padded": (True, 0.0, mask),
+    }
+    for name, (training, dropout, padding) in cases.items():
+        runs = [
+            encoder_run(encoder, ids, padding, training, precision) for encoder in pair(dropout)
+        ]
+        for run in runs:
+            run()
+        ours, peer = by_turns(*runs, rounds=11)
+        work = flop * (3 if training else 1)
+        figures[name] = {
+            "dropout": dropout,
+            "padding": 0.0 if padding is None else round(1 - padding.float().mean().item(), 2),
+            "gflop": round(work / 1e9, 1),
+            "ms": round(1000 * ours, 1),
+            "transformers_ms": round(1000 * peer, 1),
+            "ratio": round(peer / ours, 2),
+            "share_of_peak": round(work / ours / peak, 2),
+        }
+    return figures
+
+
+def pair(dropout: float) -> tuple[SpanBertEncoder, BertModel]:
+    """Our encoder and the peer's, with the same weights."""
+    rates = {"hidden_dropout_prob": dropout, "attention_probs_dropout_prob": dropout}
+    config = SpanBertConfig.course(**rates)
+    peer = BertModel(BertConfig(**dataclasses.asdict(config)), add_pooling_layer=False)
+    ours = SpanBertEncoder(config)
+    ours.load_state_dict(peer.state_dict())
+    return ours, peer
+
+
+def encoder_run(
+    encoder: SpanBertEncoder | BertModel,
+    ids: torch.Tensor,
+    mask: torch.Tensor | None,
+    training: bool,
+    precision: str,
+) -> Callable[[], None]:
+    """One pass over a batch: forward in evaluation, or forward and backward in training."""
+    encoder.train(training)
+    # Nothing is asked of padding: its hidden states get no gradient.
+    weights = torch.ones(ids.shape) if mask is None else mask.float()
+
+    def run() -> None:
+        with (
+            torch.set_grad_enabled(training),
+            torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"),
+        ):
+            output = encoder(ids, mask)
+        if training:
+            hidden = output.hidden if hasattr(output, "hidden") else output.last_hidden_state
+            (hidden.float().square().mean(-1) * weights).mean().backward()
+            encoder.zero_grad()
+
+    return run
+
+
+def encoder_flop(config: SpanBertConfig, rows: int, length: int) -> int:
+    """Of the matrix products of one forward pass, padding included."""
+    linears = 4 * config.hidden_size**2 + 2 * config.hidden_size * config.intermediate_size
+    attention = 2 * length * config.hidden_size
+    return 2 * rows * length * config.num_hidden_layers * (linears + attention)
+
+
+def matmul_peak(dtype: torch.dtype, size: int = 2048) -> float:
+    """FLOP a second of this machine: the median of eleven large linear maps."""
+    x, weight = torch.randn(2, size, size, dtype=dtype)
+
+    def multiply() -> None:
+        torch.nn.functional.linear(x, weight)
+
+    multiply()
+    seconds, _ = by_turns(multiply, lambda: None, rounds=11)
+    return 2 * size**3 / seconds
+
+
+BENCHMARKS = {"tokenization": tokenization, "masking": masking, "model": model}
 
 
 def main() -> int:

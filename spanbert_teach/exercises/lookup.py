@@ -9,6 +9,8 @@ LESSONS = {
     "00": "spanbert_teach.exercises.start_here",
     "01": "spanbert_teach.exercises.tokenization",
     "02": "spanbert_teach.exercises.span_masking",
+    "03": "spanbert_teach.exercises.attention",
+    "04": "spanbert_teach.exercises.encoder",
 }
 
 

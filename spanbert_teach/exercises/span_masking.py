@@ -5,6 +5,7 @@ in `span_masking_joined`.
 """
 
 import math
+import traceback
 from numbers import Integral, Real
 
 import numpy as np
@@ -69,6 +70,11 @@ COUNTED = (
         lambda row: sum(token not in SPECIAL and token[:2] != "##" for token in row),
         "counts-words",
         'Count pieces, not words: a piece with "##" counts too.',
+    ),
+    (
+        lambda row: len({token for token in row if token not in SPECIAL}),
+        "counts-distinct",
+        "Each piece counts, also when it stands twice: a set holds it only once.",
     ),
 )
 ROUNDED = (
@@ -150,7 +156,15 @@ def check_how_many(fn) -> None:
 def _number(fn, tokens: list[str], *percents: int) -> int:
     """What one call returns; raise `Wrong` unless it is a whole number."""
     given = shown_call(fn, tokens, *percents)
-    got = call(fn, tokens, *percents)
+    try:
+        got = call(fn, tokens, *percents)
+    except Wrong as wrong:
+        if not _refuses_arguments(fn, wrong):
+            raise
+        hint = "Keep `percent=15`: it may be left out."
+        if percents:
+            hint = "Keep `percent=15`: another share than 15 may be asked for."
+        raise Wrong(f"{wrong.message}\n{hint}", "signature") from wrong
     if isinstance(got, list | tuple | set | np.ndarray):
         message = f"{given} should return how many pieces are hidden, but returns {shown(got)}."
         raise Wrong(f"{message}\nWhich pieces they are is exercise 02-3.", "returns-pieces")
@@ -166,6 +180,15 @@ def _number(fn, tokens: list[str], *percents: int) -> int:
         "not-a-whole-number",
     )
     return int(got)
+
+
+def _refuses_arguments(fn, wrong: Wrong) -> bool:
+    """Whether the call did not even begin: the function cannot take these arguments."""
+    error = wrong.__cause__
+    if not isinstance(error, TypeError):
+        return False
+    ran = {frame.f_code for frame, _ in traceback.walk_tb(error.__traceback__)}
+    return hasattr(fn, "__code__") and fn.__code__ not in ran
 
 
 def _budget_slip(answers: list[tuple[tuple, int]]) -> tuple[str, str]:
@@ -224,6 +247,18 @@ def _budget_words(tokens, percent=15):
     return math.ceil(len([t for t in _text(tokens) if t[:2] != "##"]) * percent / 100)
 
 
+def _budget_distinct(tokens, percent=15):
+    return math.ceil(len(set(tokens) - set(SPECIAL)) * percent / 100)
+
+
+def _budget_percent_needed(tokens, percent):
+    return _budget_alternative(tokens, percent)
+
+
+def _budget_without_percent(tokens):
+    return _budget_alternative(tokens)
+
+
 def _budget_always_15(tokens, percent=15):
     return math.ceil(len(_text(tokens)) * 15 / 100)
 
@@ -278,6 +313,9 @@ EXERCISES = (
             WrongAnswer(_budget_at_least_one, "at-least-one"),
             WrongAnswer(_budget_without_brackets, "unknown-left-out"),
             WrongAnswer(_budget_words, "counts-words"),
+            WrongAnswer(_budget_distinct, "counts-distinct"),
+            WrongAnswer(_budget_percent_needed, "signature"),
+            WrongAnswer(_budget_without_percent, "signature"),
             WrongAnswer(_budget_always_15, "percent-ignored"),
             WrongAnswer(_budget_unrounded, "not-a-whole-number"),
             WrongAnswer(_budget_pieces, "returns-pieces"),

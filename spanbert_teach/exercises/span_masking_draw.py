@@ -42,14 +42,16 @@ LOOKS = 20_000  # at the word starts, in one call
 
 
 class _Starts(list):
-    """Word starts that stop a loop without end which draws nothing."""
+    """Word starts that stop a loop without end which draws nothing, and know who ran past them."""
 
     looks = 0
+    passed = False
 
     def __getitem__(self, place):
         self.looks += 1
         if self.looks > LOOKS:
             raise Endless
+        self.passed = isinstance(place, Integral) and place >= len(self)
         return super().__getitem__(place)
 
 
@@ -105,6 +107,7 @@ def _masked(fn, task: Task, seed: int) -> Masked:
     try:
         got = call_uncopied(fn, *arguments)
     except Wrong as wrong:
+        _say_where_it_ends(wrong, arguments[0])
         if not isinstance(wrong.__cause__, Endless):
             raise
         given = shown_call(fn, *arguments)
@@ -135,6 +138,15 @@ def _masked(fn, task: Task, seed: int) -> Masked:
         )
         raise Wrong(message, "counted-twice")
     return masked
+
+
+def _say_where_it_ends(wrong: Wrong, starts: _Starts) -> None:
+    """Raise a `Wrong` with more words where the function read on beyond the last piece."""
+    error = wrong.__cause__
+    of_array = f"out of bounds for axis 0 with size {len(starts)}"
+    if isinstance(error, IndexError) and (starts.passed or of_array in str(error)):
+        hint = "The block ends: compare with `len(word_starts)` before you read."
+        raise Wrong(f"{wrong.message}\n{hint}", "past-the-end") from error
 
 
 def _refuse_other_kinds(got: object, given: str) -> None:

@@ -106,6 +106,18 @@ def _choose_whole_span(word_starts, law, budget, rng):
     return sorted(masked)
 
 
+def _choose_end_cut_off(word_starts, law, budget, rng):
+    return _choose_whole_span(word_starts, law, budget, rng)[:budget]
+
+
+def _choose_any_end_cut_off(word_starts, law, budget, rng):
+    edges, masked = _edges(word_starts), set()
+    while len(masked) < budget:
+        length, word = _length(law, rng), _word_of(edges, rng.integers(len(word_starts)))
+        masked.update(range(edges[word], edges[min(word + length, len(edges) - 1)]))
+    return sorted(masked)[:budget]
+
+
 def _choose_whole_words(word_starts, law, budget, rng):
     edges, masked = _edges(word_starts), set()
     while len(masked) < budget:
@@ -290,6 +302,25 @@ def _choose_past_the_end(word_starts, law, budget, rng):
     return sorted(masked)
 
 
+def _choose_reads_on(word_starts, law, budget, rng):
+    masked = set()
+    while len(masked) < budget:
+        words, place = _length(law, rng), rng.integers(len(word_starts))
+        if place in masked:
+            continue
+        while not word_starts[place]:
+            place -= 1
+        while words >= word_starts[place] and len(masked) < budget:
+            words -= word_starts[place]
+            masked.add(int(place))
+            place += 1
+    return sorted(masked)
+
+
+def _choose_reads_on_in_an_array(word_starts, law, budget, rng):
+    return _choose_reads_on(np.array(word_starts), law, budget, rng)
+
+
 def _choose_counts_spent(word_starts, law, budget, rng):
     edges, masked, spent = _edges(word_starts), set(), 0
     while spent < budget:
@@ -331,6 +362,8 @@ WRONG = (
     WrongAnswer(_choose_one_short, "length-one-too-short"),
     WrongAnswer(_choose_one_long, "length-one-too-long"),
     WrongAnswer(_choose_whole_span, "overshoots"),
+    WrongAnswer(_choose_end_cut_off, "end-cut-off"),
+    WrongAnswer(_choose_any_end_cut_off, "end-cut-off"),
     WrongAnswer(_choose_whole_words, "finishes-the-word"),
     WrongAnswer(_choose_stops_early, "undershoots"),
     WrongAnswer(_choose_what_fits, "drops-what-does-not-fit"),
@@ -351,6 +384,8 @@ WRONG = (
     WrongAnswer(_choose_seeded, "always-the-same"),
     WrongAnswer(_choose_twice, "counted-twice"),
     WrongAnswer(_choose_past_the_end, "past-the-end"),
+    WrongAnswer(_choose_reads_on, "past-the-end"),
+    WrongAnswer(_choose_reads_on_in_an_array, "past-the-end"),
     WrongAnswer(_choose_counts_spent, "too-few"),
     WrongAnswer(_choose_as_a_mask, "returns-a-mask"),
     WrongAnswer(_choose_as_spans, "returns-spans"),

@@ -17,6 +17,10 @@ HINTS = {
         "The last span is masked as a whole. Stop as soon as the budget is spent, in the middle "
         "of a span if need be."
     ),
+    "end-cut-off": (
+        "It looks as if too much was masked and the end cut off: that always drops the rightmost "
+        "pieces. Stop masking as soon as the budget is spent."
+    ),
     "finishes-the-word": (
         "The last word is finished although the budget is spent. (The paper speaks of complete "
         "words, but the code that trained the weights stops at the exact number, and so do we.)"

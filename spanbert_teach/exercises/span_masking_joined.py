@@ -54,6 +54,9 @@ def _expect_joined(fn, spans: Pairs) -> None:
     try:
         got = call(fn, spans)
     except Wrong as wrong:
+        if "'tuple' object does not support item assignment" in str(wrong.__cause__):
+            hint = "A tuple cannot be changed: replace the pair, `out[-1] = (start, end)`."
+            raise Wrong(f"{wrong.message}\n{hint}", "changes-a-tuple") from wrong
         if spans or wrong.misconception != CRASH:
             raise
         hint = "Where there are no spans, none are joined: return an empty list."
@@ -175,6 +178,16 @@ def _joined_later_end(spans):
     return found
 
 
+def _joined_changes_a_tuple(spans):
+    found = []
+    for span in sorted(spans):
+        if found and span[0] <= found[-1][1]:
+            found[-1][1] = max(span[1], found[-1][1])
+        else:
+            found.append(span)
+    return found
+
+
 def _joined_once(spans):
     return _once(sorted(spans))
 
@@ -250,6 +263,7 @@ JOINED = Exercise(
         WrongAnswer(_joined_unsorted, "not-sorted"),
         WrongAnswer(_joined_last_first, "not-sorted"),
         WrongAnswer(_joined_later_end, "takes-the-later-end"),
+        WrongAnswer(_joined_changes_a_tuple, "changes-a-tuple"),
         WrongAnswer(_joined_once, "joins-once"),
         WrongAnswer(_joined_in_place, "changes-its-input"),
         WrongAnswer(_joined_first_of_nothing, "no-spans"),

@@ -33,7 +33,7 @@ def check_length_law(fn) -> None:
             got = [math.nan] * longest
         numbers = _probabilities(got, given)
         if len(numbers) != longest or not np.allclose(numbers, expected, rtol=0, atol=EXACT):
-            hint, misconception = _law_slip(numbers, p, longest, expected)
+            hint, misconception = _law_slip(fn, numbers, p, longest, expected)
             wanted = [round(share, 4) for share in expected]
             message = f"{given} should be {shown(wanted)} (rounded here), but is {shown(got)}."
             raise Wrong(f"{message}\n{hint}", misconception)
@@ -43,9 +43,12 @@ def _probabilities(got: object, given: str) -> list[float]:
     kind = type(got).__name__
     if isinstance(got, np.ndarray) and got.ndim == 1:
         got = got.tolist()
+    hint = "If it holds the right things in the right order, put list(…) around it."
+    if isinstance(got, dict):
+        hint = "The place in the list tells the length: list(….values()) leaves the keys out."
     expect(
         isinstance(got, list | tuple),
-        f"{given} should return a list of probabilities, not a {kind}: {shown(got)}.",
+        f"{given} should return a list of probabilities, not a {kind}: {shown(got)}.\n{hint}",
         "not-a-list",
     )
     for item in got:
@@ -57,7 +60,9 @@ def _probabilities(got: object, given: str) -> list[float]:
     return [float(number) for number in got]
 
 
-def _law_slip(got: list[float], p: float, longest: int, expected: list[float]) -> tuple[str, str]:
+def _law_slip(
+    fn, got: list[float], p: float, longest: int, expected: list[float]
+) -> tuple[str, str]:
     """The hint and the misconception that wrong probabilities tell of."""
     lengths = np.arange(1, longest + 1)
     weights = p * (1 - p) ** (lengths - 1.0)
@@ -134,13 +139,47 @@ def _law_slip(got: list[float], p: float, longest: int, expected: list[float]) -
             return hint, misconception
     if longest == 1:
         return "There is only one length, so its probability is 1.", "one-length"
-    if np.allclose(got, expected, rtol=0, atol=0.006):
+    here, few, many = (_again(fn, other, longest) for other in (p, 0.25, 0.75))
+    if _same(few, many):
         return (
-            "These are rounded, and then they no longer add up to 1: rng.choice refuses them. "
+            "These are the same whatever p is. Use the argument p, not a number of your own.",
+            "p-ignored",
+        )
+    near = np.allclose(got, expected, rtol=0, atol=0.06)
+    adds_up = math.isclose(sum(got), 1, abs_tol=1e-9)
+    rounded = any(
+        np.allclose(got, np.round(expected, digits), rtol=0, atol=1e-9) for digits in range(1, 7)
+    )
+    if not _same(got, here) or (near and adds_up and not rounded and _is_jagged(got)):
+        start = "Close, but drawn" if near else "These are drawn, each time anew"
+        return f"{start}: compute the law from the formula.", "simulated"
+    if rounded or (not adds_up and np.allclose(got, expected, rtol=0, atol=0.006)):
+        then = "do not always" if adds_up else "no longer"
+        return (
+            f"These are rounded, and then they {then} add up to 1: rng.choice refuses them. "
             "Round when you print.",
             "rounded",
         )
     return "The weight of l words is p · (1 − p) ** (l − 1); divide each by their sum.", "other"
+
+
+def _again(fn, p: float, longest: int) -> list[float] | None:
+    """What one more call gives; None where that is no list of numbers."""
+    try:
+        return _probabilities(call(fn, p, longest), "")
+    except Wrong:
+        return None
+
+
+def _same(first: list[float] | None, second: list[float] | None) -> bool:
+    return (
+        first is not None and second is not None and np.array_equal(first, second, equal_nan=True)
+    )
+
+
+def _is_jagged(got: list[float]) -> bool:
+    """Whether these do not fall by one factor, as shares that were counted."""
+    return np.ptp(np.divide(got[1:], np.maximum(got[:-1], EXACT))) > EXACT
 
 
 def _law_clipped(p, longest):
@@ -189,6 +228,39 @@ def _law_rounded(p, longest):
     return [round(share, 4) for share in _law_alternative(p, longest)]
 
 
+def _law_ignores_p(p, longest):
+    return _law_alternative(0.2, longest)
+
+
+def _law_halves(p, longest):
+    return [0.5**length for length in range(1, longest + 1)]
+
+
+def _law_drawn(p, longest):
+    rng = np.random.default_rng(0)
+    lengths = rng.geometric(p, size=100_000)
+    kept = lengths[lengths <= longest]
+    return [float(np.mean(kept == length)) for length in range(1, longest + 1)]
+
+
+def _law_drawn_anew(p, longest):
+    lengths = np.random.default_rng().choice(longest, 2_000, p=_law_alternative(p, longest))
+    return np.bincount(lengths, minlength=longest) / 2_000
+
+
+def _law_drawn_and_clipped(p, longest):
+    lengths = np.minimum(np.random.default_rng().geometric(p, 2_000), longest)
+    return np.bincount(lengths, minlength=longest + 1)[1:] / 2_000
+
+
+def _law_truncated(p, longest):
+    return [int(share * 1000) / 1000 for share in _law_alternative(p, longest)]
+
+
+def _law_generator(p, longest):
+    return (share for share in _law_alternative(p, longest))
+
+
 def _law_added_up(p, longest):
     return np.cumsum(_law_alternative(p, longest))
 
@@ -228,6 +300,13 @@ LENGTH_LAW = Exercise(
         WrongAnswer(_law_one_short, "wrong-number-of-them"),
         WrongAnswer(_law_uniform, "uniform"),
         WrongAnswer(_law_rounded, "rounded"),
+        WrongAnswer(_law_ignores_p, "p-ignored"),
+        WrongAnswer(_law_halves, "p-ignored"),
+        WrongAnswer(_law_drawn, "simulated"),
+        WrongAnswer(_law_drawn_anew, "simulated"),
+        WrongAnswer(_law_drawn_and_clipped, "simulated"),
+        WrongAnswer(_law_truncated, "rounded"),
+        WrongAnswer(_law_generator, "not-a-list"),
         WrongAnswer(_law_added_up, "added-up"),
         WrongAnswer(_law_by_the_largest, "divided-by-the-largest"),
         WrongAnswer(_law_in_percent, "in-percent"),

@@ -26,6 +26,11 @@ WRONG_SHARES = (
         "mask-only",
     ),
     ((0, 0, 1), "Nothing is replaced. Is the new list the one that is returned?", "unchanged"),
+    (
+        (0, 0.9, 0.1),
+        "The second `if` overwrites the first: use `elif`.",
+        "second-if-overwrites",
+    ),
     ((0, 0.1, 0.9), "No span becomes [MASK]; 80% of them should.", "never-masks"),
     ((0.8, 0.2, 0), "No span stays as it is; a tenth of them should.", "never-keeps"),
     ((0.9, 0.1, 0), "No span stays as it is; a tenth of them should.", "never-keeps"),

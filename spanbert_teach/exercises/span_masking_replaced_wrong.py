@@ -82,6 +82,18 @@ def _replace_other_limits(ids, spans, mask_id, random_id, rng):
     return _replace(ids, spans, mask_id, random_id, rng.random, limits=(0.7, 0.85))
 
 
+def _replace_if_if(ids, spans, mask_id, random_id, rng):
+    new = list(ids)
+    for start, end in spans:
+        number = rng.random()
+        for place in range(start, end):
+            if number < 0.8:
+                new[place] = mask_id
+            if number < 0.9:
+                new[place] = random_id()
+    return new
+
+
 def _replace_one_random(ids, spans, mask_id, random_id, rng):
     new = list(ids)
     for start, end in spans:
@@ -159,6 +171,7 @@ WRONG = (
     WrongAnswer(_replace_swapped, "swapped"),
     WrongAnswer(_replace_two_draws, "drawn-independently"),
     WrongAnswer(_replace_tenth_of_the_rest, "a-tenth-of-the-rest"),
+    WrongAnswer(_replace_if_if, "second-if-overwrites"),
     WrongAnswer(_replace_other_limits, "other-shares"),
     WrongAnswer(_replace_one_random, "one-random-piece"),
     WrongAnswer(_replace_end_included, "end-included"),

@@ -160,6 +160,14 @@ def _spend(
     return masked, len(masked)
 
 
+def leftmost(law: dict[Masked, float], budget: int) -> dict[Masked, float]:
+    """The probabilities when of too many masked pieces only the first `budget` are kept."""
+    kept = defaultdict(float)
+    for masked, probability in law.items():
+        kept[frozenset(sorted(masked)[:budget])] += probability
+    return dict(kept)
+
+
 def mixture(parts: list[tuple[float, dict[Masked, float]]]) -> dict[Masked, float]:
     """The probabilities when one of several ways is chosen at random, once."""
     mixed = defaultdict(float)
@@ -216,6 +224,9 @@ def wrong_rules(sizes: Sizes, law: Lengths, budget: int) -> Iterator[tuple[str, 
     """(misconception, probabilities) under each rule that people write."""
     for misconception, rule in RULES:
         yield misconception, outcomes(rule, sizes, law, budget)
+    for redraw in (True, False):
+        whole = outcomes(Rule(last="whole", redraw=redraw), sizes, law, budget)
+        yield "end-cut-off", leftmost(whole, budget)
     yield "span-at-every-piece", {frozenset(range(sum(sizes))): 1.0}
     yield "no-spans", outcomes(Rule(inside=True, unit="pieces"), sizes, (1.0,), budget)
     alone = [(share, only(length, law)) for length, share in enumerate(law, start=1) if share]

@@ -324,15 +324,16 @@ def mean_note(tally: Tally, options: MaskOptions) -> str:
         return ""
     pmf = span_length_pmf(options.p, options.max_words)
     drawn = float(pmf @ np.arange(1, len(pmf) + 1))
+    why = f"Why a mean of {tally.mean():.2f} words and not the law’s {drawn:.2f}: "
     if tally.mean() < drawn - 0.1:
         return (
-            f"Why {tally.mean():.2f} and not {drawn:.2f}: the budget ends inside the last span of "
+            f"{why}the budget ends inside the last span of "
             "each mask and the text’s end cuts others; merging, which makes some longer, does not "
             "make up for it. The shorter the text, the more this counts."
         )
     if tally.mean() > drawn + 0.1:
         return (
-            f"Why {tally.mean():.2f} and not {drawn:.2f}: spans that touch or overlap become one "
+            f"{why}spans that touch or overlap become one "
             "longer span. The larger the budget, the more often that happens."
         )
     return ""

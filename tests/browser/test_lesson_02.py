@@ -65,6 +65,7 @@ def test_runs_and_the_lab_lives(lab, record_property):
     view = open_lab(page)
     shows_a_mask(page, view)
     follows_every_control(page, view)
+    shows_long_random_pieces(page, view)
     tells_the_boundaries(page, view)
     names_every_mistake(page, view)
     redraws(page, view)
@@ -115,6 +116,15 @@ def choose(view, label: str, value: str) -> None:
     view.get_by_label(label, exact=True).select_option(value)
 
 
+def strip_heights(view) -> tuple[float, float, float]:
+    """Of the strip: the height that is seen, that of all of it, and the rows that are seen."""
+    return view.locator(".strip").evaluate("""e => {
+        const size = parseFloat(getComputedStyle(e).fontSize);
+        const rows = (e.clientHeight - 1.5 * size) / (3.55 * size);
+        return [e.clientHeight, e.scrollHeight, rows];
+    }""")
+
+
 def shows_a_mask(page, view):
     pieces = view.locator(".strip .piece[data-place]").count()
     assert len(masked(view)) == budget(view) == -(-pieces * 15 // 100)
@@ -125,7 +135,42 @@ def shows_a_mask(page, view):
     assert len(bars(view)) == 11 and abs(sum(bars(view)) - 1) < 0.01
     verdict(view, "good", "follow the official rule")
     assert view.locator(".verdict .sign").inner_text() == "✓"
+    keys = view.locator(".keys").inner_text()
+    assert [keys.index(word) for word in ("bars:", "black:", "orange:")] == sorted(
+        keys.index(word) for word in ("bars:", "black:", "orange:")
+    )
+    assert "white" not in keys and "the official rule on this text" in keys
+    seen, all_of_it, rows = strip_heights(view)
+    assert seen == all_of_it, "a piece is hidden"
+    assert abs(rows - round(rows)) < 0.05 and 2 < rows <= 9.05
     page.screenshot("light-official", of=view)
+    page.dark()
+    assert "white:" in view.locator(".keys").inner_text()
+    page.screenshot("dark-official", of=view)
+    page.dark(False)
+
+
+def shows_long_random_pieces(page, view):
+    """Written smaller where they are longer than what stood there; whole when pointed at."""
+    fits = "l => l.map(e => e.scrollWidth <= e.clientWidth + 1)"
+    choose(view, "scheme", "subword")
+    page.press(page.slider(view, 2), "End")
+    pieces = view.locator(".strip .piece[data-place]").count()
+    expect(view.locator(".strip .on")).to_have_count(-(-pieces // 2))
+    reads = view.locator(".strip .random .read")
+    whole = reads.evaluate_all(fits)
+    print(f"random pieces that fit: {sum(whole)} of {len(whole)}")
+    assert sum(whole) > 0.7 * len(whole) and len(whole) > 2
+    titles = view.locator(".strip .random").evaluate_all("l => l.map(e => e.title)")
+    assert titles == reads.all_text_contents()
+    longest = max(range(len(titles)), key=lambda at: len(titles[at]))
+    piece = view.locator(".strip .random").nth(longest)
+    piece.hover()
+    assert reads.nth(longest).evaluate("e => e.scrollWidth <= e.clientWidth + 1")
+    expect(view.locator(".explain")).to_contain_text(f"read as {titles[longest]}")
+    page.screenshot("light-random", of=view)
+    view.locator(".legend").hover()
+    choose(view, "preset", "official")
 
 
 def follows_every_control(page, view):
@@ -189,7 +234,7 @@ def says_why_not(page, view):
     page.press(view.locator(".strip [tabindex='0']"), "Home")
     for _ in range(254):
         if (
-            "beyond the first 15 pieces of its span: MLM only"
+            "beyond the first 15 pieces of its span, so the span boundary"
             in view.locator(".explain").inner_text()
         ):
             break
@@ -203,13 +248,15 @@ def says_why_not(page, view):
 
 def tells_the_boundaries(page, view):
     explain = view.locator(".explain")
-    assert "Point at a masked piece" in explain.inner_text()
+    assert "use the arrow keys: its boundaries are shown." in explain.inner_text()
     # A span in the middle of the text, of three pieces or more.
     places = [int(entry.split()[0]) for entry in masked(view)]
     middle = next(p for p in places if p > 3 and {p - 1, p, p + 1} <= set(places))
     piece = view.locator(f".piece[data-place='{middle}']")
     piece.hover()
-    expect(explain).to_contain_text("predicted by SBO from the boundaries")
+    expect(explain).to_contain_text(
+        "the span boundary objective (SBO, lesson 05) would predict it from"
+    )
     assert re.search(r"position \d+ of its span of \d+", explain.inner_text())
     assert view.locator(".boundary").count() == 2 and view.locator(".arrows .head").count() == 2
     names = view.locator(".boundary .read").all_inner_texts()
@@ -292,11 +339,21 @@ def takes_any_text(page, view):
     expect(view.locator(".message")).to_contain_text("No entities are marked in a text of your own")
     choose(view, "preset", "official")
 
-    tall = view.bounding_box()["height"]
     typed.fill(" ")
     view.get_by_text("Type some text").wait_for()
-    assert masked(view) == [] and view.bounding_box()["height"] == tall
+    assert masked(view) == []
     page.screenshot("light-empty", of=view)
+    typed.fill("The canal was opened for ships.")
+    expect(view.locator(".message")).to_have_text("")
+    tall = view.bounding_box()["height"]
+    assert round(strip_heights(view)[2], 1) == 1.0, "one row, no empty box"
+    assert view.locator(".strip.more").count() == 0
+    page.screenshot("light-short", of=view)
+    page.press(page.slider(view, 2), "ArrowRight", 9)
+    expect(view.locator("output").nth(2)).to_contain_text("24%")
+    page.page.wait_for_timeout(300)
+    assert view.bounding_box()["height"] == tall, "the view jumps"
+    choose(view, "preset", "official")
     for text, pieces in [("word", 1), ("😀", 1), ("x" * 100, None)]:
         typed.fill(text)
         expect(view.locator(".message")).to_have_text("")
@@ -308,6 +365,9 @@ def takes_any_text(page, view):
     expect(read).to_have_count(510)
     assert "a block holds 512" in view.locator(".message").inner_text()
     assert view.locator(".strip").evaluate("e => e.scrollWidth <= e.clientWidth")
+    seen, all_of_it, rows = strip_heights(view)
+    assert seen < all_of_it and abs(rows - round(rows)) < 0.05
+    assert view.locator(".strip.more").count() == 1
     choose(view, "paragraph", "0")
     expect(view.locator(".message")).to_have_text("")
     assert len(typed.input_value()) > 20

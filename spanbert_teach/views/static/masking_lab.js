@@ -4,9 +4,10 @@
 
 const SVG = "http://www.w3.org/2000/svg";
 const LONGEST_TEXT = 10000; // as in masking_draws.py; the kernel cuts too
+const SMALLEST = 0.62; // em: a random piece is not written smaller
 const PATIENCE = 3000; // ms without an answer, then the next state is sent all the same
 const HINT =
-  "Point at a masked piece, or come with the Tab key and use the arrow keys: its two boundaries are shown.";
+  "Point at a masked piece, or come with the Tab key and use the arrow keys: its boundaries are shown.";
 
 const PRESETS = [
   ["official", "official code"], ["paper", "paper’s text"], ["article", "blog article"],
@@ -20,6 +21,7 @@ const MISTAKES = [
   ["no_whole_words", "no whole words"], ["mask_only", "only ever [MASK]"],
   ["unlimited", "unlimited length"],
 ];
+const SBO = "the span boundary objective (SBO, lesson 05)";
 const KINDS = { m: "mask", r: "random", k: "keep" };
 const SIGNS = { good: "✓", bad: "✗", other: "≠", none: "" };
 
@@ -118,10 +120,11 @@ function makeStrip(explain) {
       cell.state = state;
       cell.box.className = `piece${cell.start ? " start" : ""}${classes}`;
       cell.read.textContent = read;
+      cell.read.style.fontSize = "";
+      cell.read.classList.remove("tight");
       cell.under.textContent = !kind ? pieces.under[i] : kind === "k" ? "kept" : token;
-      // A random piece may be longer than the one it stands for.
-      const room = Math.max(5, token.length) / read.length;
-      cell.read.style.fontSize = kind === "r" && room < 1 ? `${Math.max(0.6, room)}em` : "";
+      if (kind === "r") cell.box.title = read;
+      else cell.box.removeAttribute("title");
       if (kind) {
         const was = kind === "k" ? "kept as it is" : `in place of ${token}`;
         cell.box.setAttribute("tabindex", -1);
@@ -139,7 +142,24 @@ function makeStrip(explain) {
     hovered = null;
     aim(masked.includes(active) ? active : (masked[0] ?? null));
     point();
+    fit();
   }
+
+  // A random piece may be longer than the one it stands for: it is written smaller until it fits,
+  // but not too small; its whole name shows when it is pointed at.
+  function fit() {
+    const random = cells.filter((_, i) => kindOf.get(i) === "r");
+    for (const { read } of random) read.style.fontSize = "";
+    const rooms = random.map(({ read }) => read.clientWidth / read.scrollWidth);
+    random.forEach(({ read }, i) => {
+      if (rooms[i] < 1) read.style.fontSize = `${Math.max(SMALLEST, 0.98 * rooms[i])}em`;
+      read.classList.toggle("tight", rooms[i] < 1);
+    });
+    shade();
+  }
+  const shade = () =>
+    node.classList.toggle("more", node.scrollTop + node.clientHeight < node.scrollHeight - 2);
+  node.addEventListener("scroll", shade, { passive: true });
 
   // One stop of the Tab key for the whole strip, at the active piece.
   function aim(place) {
@@ -158,18 +178,18 @@ function makeStrip(explain) {
     const read = kind === "m" ? "read as [MASK]" : kind === "k" ? "kept" : `read as ${randomOf.get(i)}`;
     const piece = `“${pieces.tokens[i]}” (${read})`;
     if (shown.settings.scheme === "subword") {
-      return { text: `${piece}: the scheme has no spans: MLM only.`, edges: [], arrows: false };
+      return { text: `${piece}: this scheme has no spans, so there are no boundaries.`, edges: [], arrows: false };
     }
     const position = i - start + 1;
     const where = `${piece}, position ${position} of its span of ${end - start}`;
     const inside = [start - 1, end].filter((e) => (e >= 0 && e < cells.length) || predicted > 0);
     if (position <= predicted) {
       const sides = `“${nameOf(start - 1)}” (left) and “${nameOf(end)}” (right)`;
-      return { text: `${where}: predicted by SBO from the boundaries ${sides}.`, edges: inside, arrows: true };
+      return { text: `${where}: ${SBO} would predict it from ${sides}.`, edges: inside, arrows: true };
     }
     const why = predicted > 0
-      ? `beyond the first ${shown.max_sbo} pieces of its span: MLM only.`
-      : "the span touches the edge of the block: no boundary on that side, so SBO leaves it out (MLM only).";
+      ? `beyond the first ${shown.max_sbo} pieces of its span, so ${SBO} leaves it out.`
+      : `the span touches the edge of the block: no boundary on that side, so ${SBO} leaves it out.`;
     return { text: `${where}: ${why}`, edges: inside, arrows: false };
   }
 
@@ -179,7 +199,10 @@ function makeStrip(explain) {
     const place = [hovered, focused].find((i) => i !== null && spanOf.has(i)) ?? null;
     for (const box of marked) box.classList.remove("boundary", "pointed");
     marked = [];
+    // Without arrows it has no size: one of another text could make this one scroll.
     layer.replaceChildren();
+    layer.setAttribute("width", 0);
+    layer.setAttribute("height", 0);
     if (place === null) return explain("");
     const { text, edges, arrows } = tell(place);
     explain(text);
@@ -190,8 +213,8 @@ function makeStrip(explain) {
     mark(boxOf(place), "pointed");
     for (const edge of edges) mark(boxOf(edge), "boundary");
     if (!arrows) return;
-    layer.setAttribute("width", flow.clientWidth);
-    layer.setAttribute("height", flow.clientHeight);
+    layer.setAttribute("width", flow.clientWidth - 1);
+    layer.setAttribute("height", flow.clientHeight - 1);
     edges.forEach((edge, side) => layer.append(...arrow(boxOf(edge), boxOf(place), side)));
   }
 
@@ -254,7 +277,10 @@ function makeStrip(explain) {
     hovered = null;
     cells[place].box.focus();
   });
-  new ResizeObserver(point).observe(flow);
+  new ResizeObserver(() => {
+    point();
+    fit();
+  }).observe(flow);
   return { node, draw };
 }
 
@@ -448,10 +474,14 @@ function render({ model, el }) {
 
   const key = (shape, words) =>
     element("span", { class: "key" }, drawing("svg", { viewBox: "0 0 22 12", "aria-hidden": "true" }, ...shape), words);
+  const ruleName = element("span");
   const keys = element("p", { class: "keys" },
-    key([drawing("rect", { class: "bar", x: 5, y: 1, width: 12, height: 10 })], "what came out"),
-    key([drawing("polyline", { class: "law", points: "0,3 22,9" }), drawing("circle", { class: "dot", cx: 11, cy: 6, r: 3.6 })], "exact law of the drawn lengths"),
-    key([drawing("line", { class: "rule", x1: 2, x2: 20, y1: 6, y2: 6 })], "what the rule makes of this text"));
+    key([drawing("rect", { class: "bar", x: 5, y: 1, width: 12, height: 10 })], "bars: these masks"),
+    key([drawing("line", { class: "rule", x1: 2, x2: 20, y1: 6, y2: 6 })],
+      element("span", {}, element("span", { class: "in-light" }, "black"), element("span", { class: "in-dark" }, "white"),
+        ": ", ruleName, " on this text, after merging and cutting")),
+    key([drawing("polyline", { class: "law", points: "0,3 22,9" }), drawing("circle", { class: "dot", cx: 11, cy: 6, r: 3.6 })],
+      "orange: lengths as they are drawn (the law)"));
 
   const sign = element("span", { class: "sign", "aria-hidden": "true" });
   const sentence = element("span", { class: "sentence" });
@@ -471,7 +501,7 @@ function render({ model, el }) {
   const numbers = element("tbody");
   const more = element("details", {}, element("summary", {}, "The histogram as a table"),
     element("table", {}, element("thead", {}, element("tr", {},
-      ...["words", "what came out", "the rule on this text", "law of the draws"].map((h) => element("th", { scope: "col" }, h)))), numbers));
+      ...["words", "these masks", "the rule on this text", "the law"].map((h) => element("th", { scope: "col" }, h)))), numbers));
   more.addEventListener("toggle", () => tabulate());
 
   function tabulate() {
@@ -509,6 +539,7 @@ function render({ model, el }) {
     note.textContent = shown.note ?? "";
     if (!drawn) return;
     histogram.draw(shown);
+    ruleName.textContent = shown.settings.preset === "paper" ? "the paper’s rule" : "the official rule";
     const used = shown.least === shown.most ? `${shown.most}` : `${shown.least} to ${shown.most}`;
     const [masks, random, kept] = shown.shares.map((share) => `${Math.round(100 * share)}%`);
     const said2 = {

@@ -1,0 +1,246 @@
+"""The files of a checkpoint: which of a folder are read, tensor by tensor, and what can be wrong.
+
+A file of 1 GB does not fill the memory: `open_weights` reads the list of tensors, each tensor's
+numbers come when asked for. No code from a file ever runs: torch's own format is read with
+`weights_only=True`, and a file that needs more is refused. Lesson `04_encoder`.
+"""
+
+import argparse
+import json
+import re
+import warnings
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from pickle import UnpicklingError
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+# The order in which they are looked for. The last is the official SpanBERT with its heads.
+WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "model.pt")
+OTHER_WEIGHTS = (
+    "flax_model.msgpack",
+    "tf_model.h5",
+    "*.ckpt.index",
+    "pytorch_model.bin.index.json",
+)
+DTYPES = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16"}
+DTYPES |= {"I64": "int64", "I32": "int32", "I16": "int16", "I8": "int8", "U8": "uint8"}
+DTYPES |= {"BOOL": "bool"}
+AGAIN = "Get the file again."
+# What a file begins with when it is not what its name says.
+SIGNS = {
+    b"\xff\xd8\xff": "a JPEG picture",
+    b"\x89PNG": "a PNG picture",
+    b"PK\x03\x04": "a zip archive, or a file of torch.save(), which is called pytorch_model.bin",
+    b"\x80": "a pickle, or an old file of torch.save(), which is called pytorch_model.bin",
+    b"\x1f\x8b": "a gzip archive: unpack it first (tar -xzf)",
+    b"\x89HDF": "HDF5, as Keras writes it",
+    b"version https://git-lfs": "a Git LFS pointer, the name of the file without the file "
+    "(`git lfs pull` gets it)",
+    b"<": "a web page, saved in place of the file",
+    b"{": "JSON",
+}
+
+
+@dataclass(frozen=True)
+class Stored:
+    """One tensor of a file: `read()` gets its numbers, shape and dtype are known before."""
+
+    shape: tuple[int, ...]
+    dtype: str
+    read: Callable[[], Tensor]
+
+
+def find_weights(folder: Path) -> Path:
+    """The file of a folder that holds the weights.
+
+    Raises:
+        FileNotFoundError, NotADirectoryError, PermissionError: none; what there is instead.
+    """
+    there = files_of(folder)
+    for name in WEIGHTS:
+        if name in there:
+            return folder / name
+    foreign = [name for name in there if any(Path(name).match(other) for other in OTHER_WEIGHTS)]
+    if not there:
+        found = "The folder is empty."
+    elif foreign:
+        found = f"There is {foreign[0]}: not for torch. Convert it with transformers."
+    else:
+        more = f" and {len(there) - 8} more" if len(there) > 8 else ""
+        found = f"There is: {', '.join(there[:8])}{more}."
+    raise FileNotFoundError(
+        f"There are no weights in {str(folder)!r}. {found} Expected {', '.join(WEIGHTS[:-1])} "
+        f"or {WEIGHTS[-1]}."
+    )
+
+
+def files_of(folder: Path) -> list[str]:
+    """The names in a folder, sorted; a message that names the folder when they cannot be had."""
+    try:
+        return sorted(path.name for path in folder.iterdir())
+    except FileNotFoundError:
+        raise FileNotFoundError(f"There is no folder {str(folder)!r}. Is the name right?") from None
+    except NotADirectoryError:
+        raise NotADirectoryError(
+            f"{str(folder)!r} is a file. Expected the folder of a checkpoint, with config.json "
+            f"beside the weights: {str(folder.parent)!r}?"
+        ) from None
+    except PermissionError:
+        raise PermissionError(
+            f"The folder {str(folder)!r} may not be read by you: its owner can change that."
+        ) from None
+
+
+def open_weights(path: Path) -> dict[str, Stored]:
+    """All tensors of a file by the file's own names; nothing is read but the list of them.
+
+    Args:
+        path: of safetensors, of its index (in which case all its parts), or of torch.save().
+
+    Raises:
+        OSError: the file is missing or may not be read.
+        ValueError: it is damaged, or something else, or holds more than tensors.
+    """
+    try:
+        with path.open("rb") as file:
+            begins = file.read(64)
+    except IsADirectoryError:
+        raise IsADirectoryError(f"{str(path)!r} is a folder. Expected a file.") from None
+    except PermissionError:
+        raise PermissionError(f"The file {str(path)!r} may not be read by you.") from None
+    if not begins:
+        raise ValueError(f"{str(path)!r} is empty (0 bytes). {AGAIN}")
+    if path.name.endswith(".index.json"):
+        return open_parts(path)
+    if path.suffix == ".safetensors":
+        return open_safetensors(path, begins)
+    return open_torch(path, begins)
+
+
+def open_parts(index: Path) -> dict[str, Stored]:
+    """The tensors of all files that an index names, each in the folder of the index."""
+    parts = read_json(index).get("weight_map")
+    if not isinstance(parts, dict) or not all(isinstance(part, str) for part in parts.values()):
+        raise ValueError(f"{str(index)!r} has no weight_map: it is no index of safetensors files.")
+    tensors: dict[str, Stored] = {}
+    for part in sorted(set(parts.values())):
+        if Path(part).name != part:
+            raise ValueError(f"{str(index)!r} names {part!r}, which is not a file beside it.")
+        if not (index.parent / part).is_file():
+            raise FileNotFoundError(f"{str(index)!r} names {part!r}, but it is not there. {AGAIN}")
+        tensors |= open_weights(index.parent / part)
+    return tensors
+
+
+def open_safetensors(path: Path, begins: bytes) -> dict[str, Stored]:
+    def reader(name: str) -> Callable[[], Tensor]:
+        def read() -> Tensor:
+            with safe_open(path, "pt") as file:
+                return file.get_tensor(name)
+
+        return read
+
+    tensors = {}
+    try:
+        with safe_open(path, "pt") as file:
+            for name in file.keys():  # noqa: SIM118 (it is no dictionary)
+                part = file.get_slice(name)
+                dtype = DTYPES.get(part.get_dtype(), part.get_dtype())
+                tensors[name] = Stored(tuple(part.get_shape()), dtype, reader(name))
+    except SafetensorError as error:
+        raise ValueError(damage(path, begins, error)) from None
+    return tensors
+
+
+def damage(path: Path, begins: bytes, error: Exception) -> str:
+    """What is wrong with a safetensors file: cut off (in which tensor), or something else."""
+    size, length = path.stat().st_size, int.from_bytes(begins[:8], "little")
+    try:
+        with path.open("rb") as file:
+            file.seek(8)
+            header = json.loads(file.read(length)) if length < size else None
+        header.pop("__metadata__", None)
+        ends = sorted((8 + length + t["data_offsets"][1], n, t["shape"]) for n, t in header.items())
+    except (AttributeError, ValueError, KeyError, TypeError, IndexError):
+        if sign := next((SIGNS[sign] for sign in SIGNS if begins.startswith(sign)), None):
+            return f"{str(path)!r} is no safetensors file but {sign}."
+        return f"{str(path)!r} is no safetensors file, or damaged from its start ({error}). {AGAIN}"
+    cut = [(name, shape) for end, name, shape in ends if end > size]
+    if not cut:
+        return f"{str(path)!r} is damaged: {error}. {AGAIN}"
+    name, shape = cut[0]
+    return (
+        f"{str(path)!r} is cut off: it should have {ends[-1][0]:,} bytes and has {size:,}. "
+        f"{len(cut)} of {len(ends)} tensors are not whole, the first is {name!r}, {tuple(shape)}. "
+        f"{AGAIN}"
+    )
+
+
+def open_torch(path: Path, begins: bytes) -> dict[str, Stored]:
+    """A file of torch.save(): tensors by names, or fairseq's {"model": tensors by names, …}.
+
+    `args` of fairseq is an argparse.Namespace, a class without code: it is the one class that is
+    allowed beside torch's tensors.
+    """
+    try:
+        safe = torch.serialization.safe_globals([argparse.Namespace])
+        with safe, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what torch says about odd files, we say the rest
+            lazily = zipfile.is_zipfile(path)  # the format of before 2020 cannot be mapped
+            content = torch.load(path, map_location="cpu", weights_only=True, mmap=lazily)
+    except (UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, AttributeError) as error:
+        raise ValueError(refused(path, begins, error)) from None
+    if isinstance(content, dict) and isinstance(content.get("model"), dict):
+        content = content["model"]
+    tensors = content if isinstance(content, dict) else {}
+    tensors = {str(name): t for name, t in tensors.items() if isinstance(t, Tensor)}
+    if not tensors:
+        raise ValueError(
+            f"{str(path)!r} holds {type(content).__name__}, without a tensor by its name. Expected "
+            "what torch.save(model.state_dict(), …) writes."
+        )
+    return {
+        name: Stored(tuple(t.shape), str(t.dtype).removeprefix("torch."), lambda t=t: t)
+        for name, t in tensors.items()
+    }
+
+
+def refused(path: Path, begins: bytes, error: Exception) -> str:
+    """What is wrong with a file that torch would not open."""
+    code = re.search(r"GLOBAL ([\w.]+)", str(error))
+    if code:
+        return (
+            f"{str(path)!r} holds more than tensors: to open it, {code[1]} would have to run. It "
+            "was not opened, and nothing in it was run. Expected tensors alone; ask its author for "
+            "model.safetensors."
+        )
+    known = [sign for sign in SIGNS if sign not in (b"\x80", b"PK\x03\x04")]
+    if sign := next((SIGNS[sign] for sign in known if begins.startswith(sign)), None):
+        return f"{str(path)!r} is no file of torch.save() but {sign}."
+    if isinstance(error, UnpicklingError) or not begins.startswith((b"\x80", b"PK")):
+        return (
+            f"{str(path)!r} is no file of torch.save(), or holds more than tensors. It was not "
+            "opened, and nothing in it was run. Expected tensors alone: pytorch_model.bin or, "
+            "better, model.safetensors."
+        )
+    reason = (str(error).splitlines() or ["it ends too early"])[0].split(". ")[0]
+    return f"{str(path)!r} is cut off or damaged ({reason}). {AGAIN}"
+
+
+def read_json(path: Path) -> dict:
+    """The object in a JSON file; a message with the file, and the line, when there is none."""
+    try:
+        content = json.loads(path.read_bytes())
+    except PermissionError:
+        raise PermissionError(f"The file {str(path)!r} may not be read by you.") from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{str(path)!r} is not JSON: {error}.") from None
+    if not isinstance(content, dict):
+        kind = type(content).__name__
+        raise ValueError(f"{str(path)!r} holds {kind}: expected an object, {{…}}.")
+    return content
