@@ -410,8 +410,8 @@ class SpanBertEncoder(nn.Module):
         hidden = self.embeddings(input_ids, segment_ids, inputs_embeds)
         mask = None if attention_mask is None else attention_mask.bool()
         fused = is_fused(self.attention, hidden.device) and not output_attentions
-        ways = fused, self.gradient_checkpointing
-        output = self.encoder(hidden, mask, *ways, output_hidden_states, output_attentions)
+        saving = self.gradient_checkpointing
+        output = self.encoder(hidden, mask, fused, saving, output_hidden_states, output_attentions)
         if self.pooler is None:
             return output
         return replace(output, pooled=self.pooler(output.hidden))

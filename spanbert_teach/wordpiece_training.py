@@ -7,9 +7,10 @@ stayed as it is, merging a pair that occurs `pair` times would multiply the prob
     (pair * total / (first * second)) ** pair
 
 times, and the merge with the largest factor wins; `merge_gain` is its logarithm. (An estimate: the
-pieces that are left become rarer and the text shorter, so the exact change is smaller.) This is WordPiece
-as it was published (Schuster & Nakajima 2012: the unit "that increases the likelihood on the
-training data the most"). Byte pair encoding (Sennrich et al. 2016) takes the most frequent pair.
+pieces that are left become rarer and the text shorter, so the exact change is smaller.) This is
+WordPiece as it was published (Schuster & Nakajima 2012: the unit "that increases the likelihood on
+the training data the most"). Byte pair encoding (Sennrich et al. 2016) takes the most frequent
+pair.
 
 Tutorials often quote only what stands inside the brackets, pair / (first * second), as WordPiece's
 score. That is the gain of *one occurrence*: two rare letters that met once beat "t" + "##h". On the

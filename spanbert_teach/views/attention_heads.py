@@ -91,14 +91,19 @@ def look(encoder: torch.nn.Module, ids: Sequence[int]) -> tuple[np.ndarray, list
     return probabilities, [q[0] for q in output.queries], [k[0] for k in output.keys]
 
 
+def name_of(function: Callable) -> str:
+    """What the view calls the learner's function."""
+    name = getattr(function, "__name__", "function")
+    return "function" if name == "<lambda>" else name
+
+
 def own_answer(function: Callable, queries: Tensor, keys: Tensor) -> np.ndarray:
     """(length, length), what the learner's function makes of a head; a `Failed` says what is wrong.
 
     Args:
         function: `(queries, keys) -> (length, length)`; gets copies, (length, head size) each.
     """
-    name = getattr(function, "__name__", "Your function")
-    length = len(queries)
+    name, length = name_of(function), len(queries)
     try:
         with Alarm(ENDLESS_SECONDS), torch.no_grad():
             answer = function(queries.float().clone(), keys.float().clone())
@@ -265,7 +270,7 @@ class AttentionHeads(anywidget.AnyWidget):
 
     def __init__(self, encoder, tokenizer, examples, probabilities=None, layer=1, head=1):
         self.encoder, self.tokenizer, self.probabilities = encoder, tokenizer, probabilities
-        name = getattr(probabilities, "__name__", "function") if probabilities else ""
+        name = name_of(probabilities) if probabilities else ""
         # A lone surrogate is half a character; no message to the browser can hold it.
         examples = [example.encode("utf-8", "replace").decode() for example in examples]
         super().__init__(

