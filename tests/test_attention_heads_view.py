@@ -174,8 +174,10 @@ def test_a_wrong_function_gives_a_message(function, said):
     assert said in repr(shown) and "Traceback" not in repr(shown)
     kept = "recorded probabilities are drawn" in shown.own["said"]
     assert kept == (not shown.own["weights"])
-    page = shown._repr_mimebundle_()[0]["text/html"]
-    assert "&lt;lambda&gt;" in page and "<lambda>" not in page
+    assert "our own function" in shown.own["said"]
+    function.__name__ = "<b>"
+    page = view(function)._repr_mimebundle_()[0]["text/html"]
+    assert "our own &lt;b&gt;" in page and "own <b>" not in page
 
 
 def test_a_function_that_never_ends_is_stopped():

@@ -198,6 +198,13 @@ def test_a_bad_model_gives_a_message_and_the_other_still_works(model, said):
     assert said in repr(shown) and "Traceback" not in repr(shown)
 
 
+def test_without_a_model_the_view_says_how_to_get_one():
+    empty = Ripple({}, SMALL, SENTENCES, "dog")
+    assert "make minilm" in empty.message and empty.shown["models"] == [] == empty.names
+    page = empty._repr_mimebundle_()[0]["text/html"]
+    assert "make minilm" in page and "<table" not in page and "make minilm" in repr(empty)
+
+
 def test_a_model_cannot_spoil_the_ids():
     def spoils(ids):
         states = run_bert(ids)
@@ -243,7 +250,7 @@ def test_the_bundle_has_a_static_picture_and_stable_text():
     page = first["text/html"]
     assert page.count("<table>") == 2 and "“cat” becomes “dog” in sentence 1" in page
     assert page.count("<th>layer 3</th>") == 2 and page.count("<th>embeddings</th>") == 2
-    assert len(re.findall(r"<td[^>]*>(?:·|\d\.\d\d)</td>", page)) == 2 * 4 * 12
+    assert len(re.findall(r"<td[^>]*>(?:·|&lt;0\.01|\d\.\d\d)</td>", page)) == 2 * 4 * 12
     assert "reached all 5 other pieces" in page and "the one at the same place" in page
     for taken_away in ("<svg", "<script", "<style>", " id=", "aria-", "data-", "var("):
         assert taken_away not in page

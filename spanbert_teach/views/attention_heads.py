@@ -103,7 +103,7 @@ def own_answer(function: Callable, queries: Tensor, keys: Tensor) -> np.ndarray:
     Args:
         function: `(queries, keys) -> (length, length)`; gets copies, (length, head size) each.
     """
-    name, length = name_of(function), len(queries)
+    name, length = f"Your own {name_of(function)}", len(queries)
     try:
         with Alarm(ENDLESS_SECONDS), torch.no_grad():
             answer = function(queries.float().clone(), keys.float().clone())
@@ -133,7 +133,10 @@ def own_answer(function: Callable, queries: Tensor, keys: Tensor) -> np.ndarray:
 def compare(own: np.ndarray, recorded: np.ndarray, tokens: Sequence[str], name: str) -> dict:
     """How the learner's probabilities differ from the recorded ones: good, and a sentence."""
     if not np.isfinite(own).all():
-        return {"good": False, "said": f"{name} gave numbers that are infinite or none at all."}
+        return {
+            "good": False,
+            "said": f"Your own {name} gave numbers that are infinite or none at all.",
+        }
     difference = np.abs(own - recorded)
     row, column = np.unravel_index(difference.argmax(), difference.shape)
     largest = float(difference[row, column])

@@ -211,6 +211,11 @@ def static_html(shown: dict, message: str = "") -> str:
     return "".join(parts) + "<p>Run the cell to change other pieces.</p>"
 
 
+def digits(value: float) -> str:
+    """A change as the view writes it; "&lt;" is safe in a page."""
+    return "&lt;0.01" if value < 0.005 else f"{value:.2f}"
+
+
 def model_table(shown: dict, model: dict) -> str:
     """Rows: the last layer first, embeddings last; columns: the pieces of both sentences."""
     if model["problem"]:
@@ -222,6 +227,8 @@ def model_table(shown: dict, model: dict) -> str:
         for sentence, row in enumerate(model["changes"][number]):
             for place, value in enumerate(row):
                 style = "text-align:center;padding:1px 3px"
+                if (sentence, place) == (1, 0):
+                    style += ";border-left:2px solid #999999"
                 if (sentence, place) == (shown["sentence"], shown["place"]):
                     style += ";border:2px solid #000000"
                 if value < REACHED:
@@ -230,7 +237,7 @@ def model_table(shown: dict, model: dict) -> str:
                 shade = min(1.0, 0.12 + 0.88 * value)
                 color = "".join(f"{round(255 - shade * (255 - c)):02X}" for c in SKY)
                 style += f";background-color:#{color};color:#000000"
-                cells.append(f'<td style="{style}">{value:.2f}</td>')
+                cells.append(f'<td style="{style}">{digits(value)}</td>')
         rows.append(f"<tr><th>{name}</th>{''.join(cells)}</tr>")
     length = len(shown["tokens"][0])
     heads = "".join(
@@ -238,7 +245,9 @@ def model_table(shown: dict, model: dict) -> str:
         for tokens in shown["tokens"]
         for token in tokens
     )
-    names = "".join(f'<th colspan="{length}">sentence {n}</th>' for n in (1, 2))
+    names = "".join(
+        f'<th colspan="{length}" style="text-align:center">sentence {n}</th>' for n in (1, 2)
+    )
     return f"<table>{''.join(rows)}<tr><th></th>{heads}</tr><tr><th></th>{names}</tr></table>"
 
 

@@ -98,3 +98,19 @@ def test_the_masking_lab_lives_with_ipywidgets_7(classic, tmp_path):
     fits = "e => e.scrollWidth <= e.clientWidth + 1"
     assert view.evaluate(fits) and view.locator(".strip").evaluate(fits)
     page.screenshot("masking-lab", of=view)
+
+
+def test_the_view_of_lesson_01_steps_with_ipywidgets_7(classic, tmp_path):
+    page = open_lesson(classic, ROOT / "notebooks" / "01_tokenization.ipynb", tmp_path)
+    assert page.errors() == []
+    view = page.output("01-longest-match-view").locator(".longest-match")
+    view.wait_for()
+    view.get_by_label("your own word").fill("Voting")
+    expect(view.locator(".letter")).to_have_count(6)
+    slider = page.slider(view)
+    page.press(slider, "Home")
+    page.press(slider, times=2)
+    expect(view.locator("output")).to_have_text("look-up 3 of 11")
+    page.press(slider, "End")
+    assert view.locator(".chip:visible b").all_inner_texts() == ["V", "##ot", "##ing"]
+    page.screenshot("lesson-01")

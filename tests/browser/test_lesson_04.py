@@ -70,7 +70,7 @@ def columns(view) -> set[int]:
 
 def source(view) -> int:
     """The column of the piece that changes."""
-    picked = view.locator(".row [aria-checked='true']")
+    picked = view.locator(".picks [aria-checked='true']")
     assert picked.count() == 1
     return int(picked.get_attribute("data-column"))
 
@@ -210,7 +210,7 @@ def answers_soon(page, view, record_property):
     picks, switches = [], []
     for _ in range(10):
         picks.append(
-            page.latency(lambda: page.page.keyboard.press("ArrowRight"), view.locator(".row"))
+            page.latency(lambda: page.page.keyboard.press("ArrowRight"), view.locator(".picks"))
         )
         ready(view)
     for _ in range(10):
@@ -248,4 +248,4 @@ def test_shows_the_static_picture_untrusted(lab):
     assert output.get_by_text("embeddings", exact=True).count() == 2
     assert re.search(r"\d\.\d\d", output.locator("table").first.inner_text())
     assert output.locator(".ripple").count() == 0
-    page.screenshot("static", of=output)
+    page.screenshot("static-ripple", of=output)

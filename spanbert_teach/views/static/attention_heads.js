@@ -135,8 +135,8 @@ function render({ model, el }) {
   const links = drawing("svg", { class: "links", preserveAspectRatio: "none", "aria-hidden": "true" });
   const scroll = element("div", { class: "scroll" }, element("div", { class: "pair" }, left, links, right));
   const matrix = element("canvas", { role: "img" });
-  const markRow = element("div", { class: "mark" });
-  const markColumn = element("div", { class: "mark" });
+  const markRow = element("div", { class: "frame" });
+  const markColumn = element("div", { class: "frame" });
   const square = element("div", { class: "square" }, matrix, markRow, markColumn);
   const title = element("h4", { class: "title" });
   const facts = PATTERNS.map(([words]) => {
@@ -446,12 +446,12 @@ function render({ model, el }) {
   const links_ = element("div", { class: "looking" },
     element("div", { class: "titles", "aria-hidden": "true" }, element("b", {}, "who looks"), element("b", {}, "at whom")), scroll);
   const side = element("div", { class: "side" },
-    element("div", {}, title, element("p", { class: "small" }, "On average, its pieces look at"),
+    element("div", {}, title, element("p", { class: "remark" }, "On average, its pieces look at"),
       element("dl", { class: "facts" }, ...facts.flatMap((fact) => fact.nodes))),
-    element("div", {}, square, element("p", { class: "small" }, "Rows: who looks. Columns: at whom. The stronger the colour, the more.")));
+    element("div", {}, square, element("p", { class: "remark" }, "Rows: who looks. Columns: at whom. The stronger the colour, the more.")));
   const main = element("div", { class: "main" },
     element("div", { class: "controls sliders" }, layers.row, heads.row,
-      element("label", { class: "hide" }, hide, element("span", {}, "hide [CLS] and [SEP] (not renormalised: a row then sums to less than 100%)"))),
+      element("label", { class: "ends" }, hide, element("span", {}, "hide [CLS] and [SEP] (not renormalised: a row then sums to less than 100%)"))),
     ownSaid, stripTitle, strip, explain, element("div", { class: "columns" }, links_, side), more);
   el.classList.add("attention-heads");
   el.append(element("div", { class: "controls" }, choice, typed), message, main);

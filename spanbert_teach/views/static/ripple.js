@@ -80,7 +80,7 @@ function render({ model, el }) {
       choice.value = -1;
       send({ [key]: typed.value.slice(0, LONGEST_TEXT + 1) });
     });
-    return element("div", { class: "controls" }, element("span", { class: "label" }, name), choice, typed);
+    return element("div", { class: "controls" }, element("span", { class: "which" }, name), choice, typed);
   }
   const old = element("b");
   const replacement = field("the piece in its place", { class: "replacement" });
@@ -112,7 +112,7 @@ function render({ model, el }) {
   const verdict = element("p", { class: "verdict", "aria-live": "polite" });
   const explain = element("p", { class: "explain", "aria-live": "polite" });
   const grid = element("div", { class: "grid", role: "group", "aria-label": "how far each hidden state moved; the last layer is above" });
-  const row = element("div", { class: "row", role: "radiogroup", "aria-label": "the piece that changes" });
+  const row = element("div", { class: "picks", role: "radiogroup", "aria-label": "the piece that changes" });
   const under = element("div", { class: "under", "aria-hidden": "true" });
   const chart = element("div", { class: "chart" }, grid, row, under);
   const body = element("tbody");
