@@ -243,7 +243,7 @@ def summary(shown: dict, layer: int, head: int, own: dict = NO_OWN) -> str:
     if share >= MOSTLY:
         return f"Head {head} of layer {layer} looks mostly at {name}: {share}% on average."
     return (
-        f"Head {head} of layer {layer} spreads its look; the largest share on average is {share}%, "
+        f"Head {head} of layer {layer} spreads its attention; the largest share on average is {share}%, "
         f"for {name}."
     )
 
