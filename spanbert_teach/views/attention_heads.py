@@ -243,8 +243,8 @@ def summary(shown: dict, layer: int, head: int, own: dict = NO_OWN) -> str:
     if share >= MOSTLY:
         return f"Head {head} of layer {layer} looks mostly at {name}: {share}% on average."
     return (
-        f"Head {head} of layer {layer} spreads its attention; the largest share on average is {share}%, "
-        f"for {name}."
+        f"Head {head} of layer {layer} spreads its attention; the largest share on average is "
+        f"{share}%, for {name}."
     )
 
 

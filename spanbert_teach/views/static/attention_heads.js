@@ -315,7 +315,7 @@ function render({ model, el }) {
       const share = `${shares[most]}%`;
       const said = shares[most] >= MOSTLY
         ? `Head ${head} of layer ${layer} looks mostly at ${PATTERNS[most][0]}: ${share} on average.`
-        : `Head ${head} of layer ${layer} spreads its look; the largest share on average is ${share}, for ${PATTERNS[most][0]}.`;
+        : `Head ${head} of layer ${layer} spreads its attention; the largest share on average is ${share}, for ${PATTERNS[most][0]}.`;
       return [said, element("span", { class: "hint" }, ` ${HINT}`)];
     }
     const weights = current();
