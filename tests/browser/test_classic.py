@@ -72,17 +72,17 @@ def test_the_view_of_lesson_00_lives_with_ipywidgets_7(classic, tmp_path):
 
 
 def test_the_masking_lab_lives_with_ipywidgets_7(classic, tmp_path):
-    there = masking.LESSON.exists()
-    page = open_lesson(classic, masking.LESSON if there else masking.toy(tmp_path), tmp_path)
+    page = open_lesson(classic, masking.LESSON, tmp_path)
     assert page.errors() == []
     view = page.output(masking.VIEW).locator(".masking-lab")
     view.wait_for()
     masked = masking.masked(view)
     assert len(masked) == masking.budget(view) > 3
     masking.verdict(view, "good", "follow the official rule")
-    for number in range(3):
+    # A longer longest span may leave this mask as it is; one of a single word cannot.
+    for number, key, times in [(0, "ArrowRight", 4), (1, "Home", 1), (2, "ArrowRight", 4)]:
         before = masking.drawn(view)
-        page.press(page.slider(view, number), times=4)
+        page.press(page.slider(view, number), key, times=times)
         masking.wait_for_change(page, view, before)
     assert len(masking.masked(view)) == masking.budget(view) > len(masked)
     masking.choose(view, "preset", "official")
