@@ -1,0 +1,59 @@
+"""Held-out text with hidden pieces: what every model and every baseline of the course is asked.
+
+The same blocks and the same masks for all. Whatever is hidden reads [MASK] (no random and no kept
+pieces), so nobody sees a piece that it is asked for. Lesson `05_sbo_vs_mlm`.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+
+from spanbert_teach.block_table import BlockRows, BlockTable
+from spanbert_teach.corpus import blocks, course_documents
+from spanbert_teach.masking import MaskedBatch, MaskOptions, mask_batch, piece_unigram
+from spanbert_teach.tokenization import load_tokenizer
+
+# What is hidden: single pieces, as in BERT, or spans, as in SpanBERT.
+MASKINGS = {
+    "tokens": MaskOptions(scheme="subword", replacement="mask"),
+    "spans": MaskOptions(replacement="mask"),
+}
+SEED = 2020
+
+
+@dataclass(frozen=True, eq=False)
+class HeldOut:
+    """Blocks of held-out documents as padded rows, and the same with pieces hidden."""
+
+    rows: BlockRows
+    masked: MaskedBatch
+
+
+@cache
+def held_out(split: str = "test", masking: str = "spans", length: int = 128) -> HeldOut:
+    """All blocks of a held-out split of the course's corpus, with a fixed mask.
+
+    Args:
+        split: "validation", to choose with, or "test", to report.
+        masking: of `MASKINGS`: which pieces are hidden.
+        length: of a block in pieces, [CLS] and [SEP] included.
+    """
+    if masking not in MASKINGS:
+        raise ValueError(f"masking={masking!r}: expected one of {', '.join(MASKINGS)}.")
+    tokenizer = load_tokenizer()
+    table = BlockTable.of(blocks(course_documents(split), tokenizer, length))
+    rows = table.rows(np.arange(len(table)))
+    specials = [tokenizer.id(token) for token in ("[PAD]", "[CLS]", "[SEP]", "[MASK]")]
+    masked = mask_batch(
+        rows.ids,
+        rows.word_starts,
+        rows.maskable,
+        MASKINGS[masking],
+        seed=SEED,
+        epoch=0,
+        index=np.arange(len(table)),
+        mask_id=tokenizer.id("[MASK]"),
+        unigram=piece_unigram([table.ids], len(tokenizer), specials),
+    )
+    return HeldOut(rows, masked)
