@@ -29,14 +29,17 @@ from spanbert_teach.checkpoint_writing import (
     write_files,
 )
 from spanbert_teach.model import SpanBertEncoder
+from spanbert_teach.objectives import SBO_POSITIONS, SpanBert
 from spanbert_teach.tokenization import WordPieceTokenizer
 
 __all__ = [
     "Checkpoint",
     "load_checkpoint",
     "load_encoder",
+    "load_model",
     "load_tokenizer_of",
     "save_checkpoint",
+    "save_model",
 ]
 
 
@@ -70,6 +73,7 @@ def save_checkpoint(
     provenance: dict,
     heads: Mapping[str, nn.Module] | None = None,
     extras: Mapping[str, Tensor] | None = None,
+    half: bool = False,
 ) -> None:
     """Write a checkpoint, whole or not at all: an old one in `folder` stays until then.
 
@@ -79,6 +83,7 @@ def save_checkpoint(
         heads: modules by the name of their part, {"mlm": head}: their tensors become "mlm.…". What
             a head shares with the encoder (a tied decoder) is stored once, with the encoder.
         extras: any other tensors, by names of your own.
+        half: in 16 bits (float16), for half the room; they are read as float32 again.
 
     Raises:
         ValueError: a vocabulary of another size than the encoder's, two tensors of one name, a
@@ -97,6 +102,8 @@ def save_checkpoint(
                 f"have {rows:,} rows: it is not the one that the encoder was trained with."
             )
     tensors = named_tensors(encoder, heads or {}, extras or {})
+    if half:
+        tensors = {n: t.half() if t.is_floating_point() else t for n, t in tensors.items()}
     unfinished = make_unfinished(folder)
     try:
         write_files(unfinished, encoder.config, tensors, tokenizer, provenance)
@@ -146,6 +153,44 @@ def load_checkpoint(path_or_name: str | Path) -> Checkpoint:
         tokenizer = recorded_tokenizer(folder, record)
         check_size(folder, tokenizer.tokens, encoder.config.vocab_size, "config.json")
     return Checkpoint(encoder, extras, tokenizer, record["provenance"] if record else {})
+
+
+def save_model(folder: str | Path, model: SpanBert, *, provenance: dict) -> None:
+    """Write a pretrained model, heads and tokenizer with it, in 16 bits; see `save_checkpoint`."""
+    heads = {"mlm": model.mlm} | ({} if model.sbo is None else {"sbo": model.sbo})
+    tokenizer = model.tokenizer
+    save_checkpoint(
+        folder, model.encoder, tokenizer=tokenizer, provenance=provenance, heads=heads, half=True
+    )
+
+
+def load_model(path_or_name: str | Path) -> SpanBert:
+    """A pretrained model, in eval mode: encoder, masked-LM head, and SBO head if there is one.
+
+    Args:
+        path_or_name: as for `load_encoder`; a file that holds the heads.
+
+    Raises:
+        OSError, ImportError, ValueError: as `load_checkpoint`; a file without a masked-LM head.
+    """
+    checkpoint = load_checkpoint(path_or_name)
+    parts = {name: checkpoint.part(name) for name in ("mlm", "sbo")}
+    if "bias" not in parts["mlm"]:
+        raise ValueError(
+            f"{str(path_or_name)!r} has no masked-LM head, so it cannot fill a blank: a head of "
+            "random weights would. Expected a checkpoint of pretraining; load_encoder() reads the "
+            "encoder of this one."
+        )
+    rows = len(parts["sbo"].get("positions.weight", ()))
+    config = checkpoint.encoder.config
+    model = SpanBert(config, sbo=rows > 0, sbo_positions=rows or SBO_POSITIONS)
+    model.encoder.load_state_dict(checkpoint.encoder.state_dict(), strict=False)
+    words = checkpoint.encoder.embeddings.word_embeddings.weight
+    for name, head in (("mlm", model.mlm), ("sbo", model.sbo)):
+        if head is not None:
+            head.load_state_dict(parts[name] | {"decoder.weight": words})
+    model.tokenizer = checkpoint.tokenizer
+    return model.eval()
 
 
 def read_encoder(

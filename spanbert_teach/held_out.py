@@ -12,7 +12,7 @@ import numpy as np
 from spanbert_teach.block_table import BlockRows, BlockTable
 from spanbert_teach.corpus import blocks, course_documents
 from spanbert_teach.masking import MaskedBatch, MaskOptions, mask_batch, piece_unigram
-from spanbert_teach.tokenization import load_tokenizer
+from spanbert_teach.tokenization import WordPieceTokenizer, load_tokenizer
 
 # What is hidden: single pieces, as in BERT, or spans, as in SpanBERT.
 MASKINGS = {
@@ -30,20 +30,19 @@ class HeldOut:
     masked: MaskedBatch
 
 
-@cache
-def held_out(split: str = "test", masking: str = "spans", length: int = 128) -> HeldOut:
-    """All blocks of a held-out split of the course's corpus, with a fixed mask.
+def hide(
+    table: BlockTable, tokenizer: WordPieceTokenizer, masking: str, most: int | None = None
+) -> HeldOut:
+    """The blocks of a table, or `most` of them taken evenly, with a fixed mask.
 
     Args:
-        split: "validation", to choose with, or "test", to report.
         masking: of `MASKINGS`: which pieces are hidden.
-        length: of a block in pieces, [CLS] and [SEP] included.
     """
     if masking not in MASKINGS:
         raise ValueError(f"masking={masking!r}: expected one of {', '.join(MASKINGS)}.")
-    tokenizer = load_tokenizer()
-    table = BlockTable.of(blocks(course_documents(split), tokenizer, length))
-    rows = table.rows(np.arange(len(table)))
+    count = len(table) if most is None else min(most, len(table))
+    numbers = np.arange(count) * len(table) // count
+    rows = table.rows(numbers)
     specials = [tokenizer.id(token) for token in ("[PAD]", "[CLS]", "[SEP]", "[MASK]")]
     masked = mask_batch(
         rows.ids,
@@ -52,8 +51,23 @@ def held_out(split: str = "test", masking: str = "spans", length: int = 128) -> 
         MASKINGS[masking],
         seed=SEED,
         epoch=0,
-        index=np.arange(len(table)),
+        index=numbers,
         mask_id=tokenizer.id("[MASK]"),
         unigram=piece_unigram([table.ids], len(tokenizer), specials),
     )
     return HeldOut(rows, masked)
+
+
+@cache
+def held_out(
+    split: str = "test", masking: str = "spans", length: int = 128, most: int | None = None
+) -> HeldOut:
+    """Blocks of a held-out split of the course's corpus with a fixed mask; see `hide`.
+
+    Args:
+        split: "validation", to choose with, or "test", to report.
+        length: of a block in pieces, [CLS] and [SEP] included.
+    """
+    tokenizer = load_tokenizer()
+    table = BlockTable.of(blocks(course_documents(split), tokenizer, length))
+    return hide(table, tokenizer, masking, most)

@@ -1,0 +1,141 @@
+"""What a model answers on held-out text, by each of its heads. Lesson `05_sbo_vs_mlm`."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from spanbert_teach.held_out import HeldOut
+from spanbert_teach.masking import SboBatch
+from spanbert_teach.objectives import SpanBert
+
+
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """One head's answers, one entry a hidden piece: all arrays are (targets,).
+
+    Attributes:
+        row, column: where the piece is hidden.
+        target: the id of the piece; guess: the id that the head finds likeliest.
+        loss: the cross-entropy in nats.
+    """
+
+    row: np.ndarray
+    column: np.ndarray
+    target: np.ndarray
+    guess: np.ndarray
+    loss: np.ndarray
+
+    @property
+    def correct(self) -> np.ndarray:
+        """(targets,) bool."""
+        return self.guess == self.target
+
+    @property
+    def accuracy(self) -> float:
+        """The share of the pieces that are guessed right."""
+        return float(self.correct.mean())
+
+    @property
+    def cross_entropy(self) -> float:
+        """The mean loss in nats."""
+        return float(self.loss.mean())
+
+
+def sbo_columns(sbo: SboBatch) -> Tensor:
+    """(targets,) the column of each piece that the span boundary objective predicts."""
+    return sbo.left + 1 + sbo.position
+
+
+def shuffled_boundaries(sbo: SboBatch, rng: np.random.Generator) -> SboBatch:
+    """The same targets, but each span is given the boundaries of another, in whatever row.
+
+    What a head still gets right then, it gets from frequency and position, not from boundaries.
+    """
+    spans, of_span = torch.unique(
+        torch.stack([sbo.batch, sbo.left, sbo.right]), dim=1, return_inverse=True
+    )
+    order = rng.permutation(spans.shape[1])
+    other = np.empty_like(order)
+    other[order] = np.roll(order, 1)  # in one long circle: nobody keeps its own
+    batch, left, right = spans[:, torch.from_numpy(other)][:, of_span]
+    return SboBatch(batch, left, right, sbo.position, sbo.target)
+
+
+@torch.no_grad()
+def hidden_states(
+    model: SpanBert, held: HeldOut, precision: str = "fp32", batch: int = 64
+) -> Tensor:
+    """(blocks, length, hidden) of the last layer, float32, for the masked rows; without dropout."""
+    device = next(model.parameters()).device
+    training = model.training
+    model.eval()
+    real = torch.from_numpy(held.rows.real)
+    found = []
+    try:
+        for ids, mask in zip(held.masked.input_ids.split(batch), real.split(batch), strict=True):
+            with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
+                found.append(model.encoder(ids.to(device), mask.to(device)).hidden.float())
+    finally:
+        model.train(training)
+    return torch.cat(found)
+
+
+@torch.no_grad()
+def answers(logits: Tensor, row: Tensor, column: Tensor, target: Tensor) -> Answers:
+    """Logits (targets, vocabulary) as answers."""
+    loss = torch.nn.functional.cross_entropy(
+        logits.float(), target.to(logits.device), reduction="none"
+    )
+    arrays = (t.cpu().numpy() for t in (row, column, target, logits.argmax(-1), loss))
+    return Answers(*arrays)
+
+
+def joined(parts: list[Answers]) -> Answers:
+    """Answers one after the other."""
+    names = ("row", "column", "target", "guess", "loss")
+    return Answers(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+
+
+PART = 2048  # so many pieces at a time: logits of 8,192 numbers each
+
+
+@torch.no_grad()
+def mlm_answers(model: SpanBert, held: HeldOut, hidden: Tensor | None = None) -> Answers:
+    """What the masked-LM head answers; `hidden` as from `hidden_states`, where it is known."""
+    hidden = hidden_states(model, held) if hidden is None else hidden
+    row, column = held.masked.mask.nonzero(as_tuple=True)
+    target = held.masked.mlm_targets[row, column]
+    return joined(
+        [
+            answers(model.mlm(hidden[r, c]), r, c, t)
+            for r, c, t in zip(*(x.split(PART) for x in (row, column, target)), strict=True)
+        ]
+    )
+
+
+@torch.no_grad()
+def sbo_answers(
+    model: SpanBert, held: HeldOut, hidden: Tensor | None = None, sbo: SboBatch | None = None
+) -> Answers:
+    """What the span boundary head answers, with other boundaries if `sbo` is given.
+
+    Raises:
+        ValueError: the model has no such head, or the masks are single pieces.
+    """
+    if model.sbo is None:
+        raise ValueError("This model has no span boundary head: it was trained with MLM alone.")
+    hidden = hidden_states(model, held) if hidden is None else hidden
+    true, sbo = held.masked.sbo, held.masked.sbo if sbo is None else sbo
+    if not len(true.target):
+        raise ValueError("Nothing for the span boundary objective: no span is hidden here.")
+    columns = (sbo.batch, sbo.left, sbo.right, sbo.position, true.batch, sbo_columns(true))
+    return joined(
+        [
+            answers(model.sbo(hidden, batch, left, right, position), row, column, target)
+            for batch, left, right, position, row, column, target in zip(
+                *(x.split(PART) for x in (*columns, sbo.target)), strict=True
+            )
+        ]
+    )

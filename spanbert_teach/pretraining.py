@@ -1,0 +1,235 @@
+"""Pretraining: blocks, masks, two losses, one step after the other.
+
+    run = pretrain(Settings("spanbert", stages=(Stage(128, 32, 1000),)), folder="runs/first")
+    run.model, run.log
+
+The same from a terminal: `python -m spanbert_teach pretrain --help`; on several processes with
+`torchrun --nproc-per-node=N -m spanbert_teach pretrain ...`. A run in a folder can be stopped at
+any moment and goes on when it is started again. Around it: `pretraining_settings`,
+`pretraining_data` (which blocks), `pretraining_start` (which weights), `pretraining_step` (one
+update), `pretraining_watch` and `pretraining_film` (what is measured), `pretraining_state` (what is
+kept). Lesson `05_sbo_vs_mlm`.
+"""
+
+import json
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import distributed, nn
+
+from spanbert_teach.checkpoints import save_model
+from spanbert_teach.device import choose_device, choose_precision
+from spanbert_teach.objectives import SpanBert
+from spanbert_teach.pretraining_data import Batches
+from spanbert_teach.pretraining_film import add_frame, film_frame, film_steps
+from spanbert_teach.pretraining_settings import Settings
+from spanbert_teach.pretraining_start import new_model
+from spanbert_teach.pretraining_state import (
+    CHECKPOINT,
+    FILM,
+    LOG,
+    check_same_run,
+    load_state,
+    read_log,
+    save_state,
+    write_whole,
+)
+from spanbert_teach.pretraining_step import (
+    gradients,
+    learning_rate,
+    parameter_groups,
+    processes,
+    step_seed,
+)
+from spanbert_teach.pretraining_watch import Tally, held_out_questions, measure
+from spanbert_teach.tokenization import WordPieceTokenizer, load_tokenizer
+
+LOG_EVERY = 50  # steps
+SAVE_EVERY = 60.0  # seconds
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """A pretraining run: the model in eval mode, and what was written down on the way.
+
+    `log` has a record every 50 steps: step, mlm and sbo (mean loss in nats since the last record),
+    rate, norm, pieces, pieces_per_second; at the steps of the film also "held_out".
+    """
+
+    model: SpanBert
+    settings: Settings
+    log: list[dict]
+
+
+class Stop:
+    """Ctrl-C and a polite kill end the run after the step they fall into, with its state saved.
+
+    A second Ctrl-C ends it at once. Signals reach the main thread only; elsewhere nothing changes.
+    """
+
+    SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+    def __init__(self):
+        self.asked: int | None = None
+        self.before: dict = {}
+
+    def __enter__(self) -> "Stop":
+        if threading.current_thread() is threading.main_thread():
+            self.before = {number: signal.signal(number, self.note) for number in self.SIGNALS}
+        return self
+
+    def note(self, number, frame) -> None:
+        if self.asked is not None:
+            raise KeyboardInterrupt
+        self.asked = number
+
+    def __exit__(self, *exception) -> None:
+        for number, handler in self.before.items():
+            signal.signal(number, handler)
+
+
+def join_processes() -> tuple[int, torch.device]:
+    """This process's number and its device; joins the others when torchrun started it."""
+    device = choose_device()
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        if device.type == "cuda":
+            device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
+            torch.cuda.set_device(device)
+        else:
+            device = torch.device("cpu")
+        if not distributed.is_initialized():
+            distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
+        return distributed.get_rank(), device
+    return 0, device
+
+
+class Loop:
+    """A run under way: model, optimiser and place. `pretrain` drives it."""
+
+    def __init__(self, settings: Settings):
+        self.settings = settings
+        self.rank, self.device = join_processes()
+        self.precision = (
+            choose_precision(self.device) if settings.precision == "auto" else settings.precision
+        )
+        self.tokenizer = (
+            load_tokenizer()
+            if settings.vocabulary is None
+            else WordPieceTokenizer.load(settings.vocabulary)
+        )
+        self.batches = Batches.from_text(settings, self.tokenizer)
+        self.model = new_model(settings, self.tokenizer).to(self.device)
+        self.model.train()
+        self.parallel = (
+            nn.parallel.DistributedDataParallel(self.model) if processes() > 1 else self.model
+        )
+        groups = parameter_groups(self.model, settings.weight_decay, settings.decay_all)
+        fused = self.device.type in ("cpu", "cuda")
+        self.optimizer = torch.optim.AdamW(groups, settings.peak_rate, eps=1e-8, fused=fused)
+        self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.precision == "fp16")
+        self.step, self.tally = 0, Tally()
+
+    def state(self) -> dict:
+        """All that the next steps depend on, and what the next record of the log will tell."""
+        return {
+            "step": self.step,
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "scaler": self.scaler.state_dict(),
+            "tally": self.tally.seen,
+        }
+
+    def restore(self, state: dict) -> None:
+        """Go on from a state."""
+        self.step = state["step"]
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.scaler.load_state_dict(state["scaler"])
+        self.tally = Tally(state["tally"])
+
+    def take_step(self, stop: bool) -> bool:
+        """One update of the weights; whether any process was asked to stop."""
+        settings, step = self.settings, self.step + 1
+        torch.manual_seed(step_seed(settings.seed, step, self.rank))
+        parts = self.batches.parts(self.step, self.rank, processes())
+        found = gradients(self.parallel, parts, settings, self.precision, self.scaler, stop)
+        self.scaler.unscale_(self.optimizer)
+        norm = nn.utils.clip_grad_norm_(self.model.parameters(), settings.clip)
+        self.rate = learning_rate(step, settings.peak_rate, settings.warmup, settings.steps)
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.rate
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        self.optimizer.zero_grad()
+        self.step, self.norm = step, norm.item()
+        asked = found.pop("stop") > 0
+        self.tally.add(found)
+        return asked
+
+
+def pretrain(
+    settings: Settings,
+    folder: str | Path | None = None,
+    *,
+    watch: Callable[[dict], None] = lambda record: None,
+    save_every: float = SAVE_EVERY,
+) -> Run:
+    """Train a model as the settings say, or go on with a run that was stopped.
+
+    Args:
+        folder: where the run is kept: settings.json, log.jsonl, state.pt, film.npz, and at the end
+            checkpoint/. None: nothing is written, and a run that is stopped is lost.
+        watch: is called with each record of the log.
+        save_every: seconds between two states; a kill loses at most the steps since the last one.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C or a polite kill; the state of the last whole step is saved.
+        ValueError: the folder holds another run; see also `Settings`.
+    """
+    folder = None if folder is None else Path(folder).expanduser()
+    if folder is not None:
+        check_same_run(folder, settings)
+    with Stop() as stop, torch.random.fork_rng():
+        loop = Loop(settings)
+        writes = loop.rank == 0 and folder is not None
+        state = None if folder is None else load_state(folder)
+        if state is not None:
+            loop.restore(state)
+        log = [] if folder is None else read_log(folder / LOG, loop.step)
+        if writes:
+            text = "".join(json.dumps(record) + "\n" for record in log)
+            write_whole(folder / LOG, lambda file: file.write(text.encode()))
+        questions = held_out_questions(settings, loop.tokenizer) if loop.rank == 0 else {}
+        frames, saved = set(film_steps(settings.steps)), time.monotonic()
+        while loop.step < settings.steps:
+            asked = loop.take_step(stop.asked is not None)
+            if loop.rank == 0 and (loop.step % LOG_EVERY == 0 or loop.step in frames):
+                record = loop.tally.record(loop.step, loop.rate, loop.norm)
+                if loop.step in frames:
+                    asking = questions.get(settings.length_at(loop.step), {})
+                    record["held_out"] = measure(loop.model, asking, loop.precision)
+                log.append(record)
+                if writes:
+                    with (folder / LOG).open("a", encoding="utf-8") as file:
+                        file.write(json.dumps(record) + "\n")
+                    if loop.step in frames:
+                        frame = film_frame(loop.model, loop.tokenizer)
+                        add_frame(folder / FILM, loop.step, frame)
+                watch(record)
+                loop.tally = Tally()  # what was measured on the way is not training time
+            done = loop.step == settings.steps
+            if writes and (asked or done or time.monotonic() - saved > save_every):
+                save_state(folder, loop.state())
+                saved = time.monotonic()
+            if asked and not done:
+                raise KeyboardInterrupt
+    model = loop.model.eval()
+    if writes:
+        save_model(folder / CHECKPOINT, model, provenance={"settings": settings.as_json()})
+    return Run(model, settings, log)

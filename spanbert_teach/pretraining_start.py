@@ -1,0 +1,41 @@
+"""The model that a run begins with: fresh, or another run's. Lesson `05_sbo_vs_mlm`."""
+
+import torch
+
+from spanbert_teach.checkpoints import load_model
+from spanbert_teach.objectives import SpanBert
+from spanbert_teach.pretraining_settings import OBJECTIVES, Settings
+from spanbert_teach.tokenization import WordPieceTokenizer
+
+
+def sinusoids(rows: int, size: int, amplitude: float = 0.04) -> torch.Tensor:
+    """(rows, size) sines and cosines of many wave lengths: neighbours look alike from the start.
+
+    Vaswani et al. 2017, §3.5, made as small as BERT's initial weights. Rows of random numbers would
+    first have to be told apart one by one.
+    """
+    wave = 10_000 ** (-torch.arange(0, size, 2) / size)
+    angle = torch.arange(rows)[:, None] * wave
+    return amplitude * torch.stack([angle.sin(), angle.cos()], dim=-1).flatten(1)[:, :size]
+
+
+def new_model(settings: Settings, tokenizer: WordPieceTokenizer) -> SpanBert:
+    """A model with fresh weights, or with those of `settings.start`; a head it lacks is fresh."""
+    generator = torch.Generator().manual_seed(settings.seed)
+    sbo = OBJECTIVES[settings.objective].sbo
+    if settings.start is None:
+        model = SpanBert(settings.config(len(tokenizer)), sbo=sbo, generator=generator)
+        if settings.positions == "sinusoids":
+            table = model.encoder.embeddings.position_embeddings.weight
+            table.data = sinusoids(*table.shape)
+    else:
+        old = load_model(settings.start)
+        if old.tokenizer is not None and old.tokenizer.tokens != tokenizer.tokens:
+            raise ValueError(
+                f"{settings.start!r} was trained with another vocabulary. Expected the one of this "
+                "run: give its vocab.txt as `vocabulary`."
+            )
+        model = SpanBert(old.encoder.config, sbo=sbo, generator=generator)
+        model.load_state_dict(old.state_dict(), strict=False)  # either may have no SBO head
+    model.tokenizer = tokenizer
+    return model
