@@ -1,6 +1,7 @@
-"""The command line: `python -m spanbert_teach doctor | lessons | progress FILE... | xray NAME`."""
+"""The command line: `python -m spanbert_teach COMMAND`; without one it lists them."""
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -37,7 +38,49 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("checkpoint", metavar="PATH_OR_NAME", help="a folder, a file, or minilm")
     command.add_argument("other", nargs="?", metavar="OTHER", help="compare with this one")
     command.set_defaults(run=run_xray)
+
+    command = commands.add_parser("pretrain", help="pretrain a model, on your own text if you like")
+    add_pretrain_options(command)
+    command.set_defaults(run=run_pretrain)
+
+    command = commands.add_parser("fill", help="fill the blanks of a text with a pretrained model")
+    command.add_argument("text", help='"The [MASK] [MASK] of America": a [MASK] for each piece')
+    command.add_argument(
+        "--checkpoint", default="course", metavar="PATH_OR_NAME", help="default: course"
+    )
+    command.add_argument("--by", choices=("mlm", "sbo", "both"), help="one head only; default: all")
+    command.add_argument("--top", type=int, default=5, help="guesses for each piece (5)")
+    command.set_defaults(run=run_fill)
     return top
+
+
+def add_pretrain_options(command: argparse.ArgumentParser) -> None:
+    """What can be chosen from the command line; the presets choose all else."""
+    command.add_argument(
+        "--objective", default="spanbert", choices=("mlm-tokens", "mlm-spans", "spanbert")
+    )
+    command.add_argument(
+        "--preset",
+        default="laptop",
+        choices=("ci", "laptop", "gpu"),
+        help="size of model and run: ci takes seconds, laptop about an hour on two cores",
+    )
+    command.add_argument("--folder", type=Path, help="where the run is kept (runs/OBJECTIVE)")
+    command.add_argument(
+        "--text", nargs="+", default=(), metavar="FILE", help="files or folders: .txt, .txt.gz, .md"
+    )
+    command.add_argument(
+        "--validation", nargs="+", default=(), metavar="FILE", help="text to measure on meanwhile"
+    )
+    command.add_argument("--vocabulary", metavar="VOCAB", help="a vocab.txt (the course's)")
+    command.add_argument("--start", metavar="PATH_OR_NAME", help="a checkpoint to go on from")
+    command.add_argument("--steps", type=int, help="of the last stage of the preset")
+    command.add_argument("--batch", type=int, help="blocks a step, in all stages")
+    command.add_argument("--accumulate", type=int, help="parts of a batch, to save memory")
+    command.add_argument("--rate", type=float, dest="peak_rate", help="learning rate at its peak")
+    command.add_argument("--dropout", type=float)
+    command.add_argument("--precision", choices=("auto", "bf16", "fp16", "fp32"))
+    command.add_argument("--seed", type=int)
 
 
 # The imports stand inside the functions: torch takes seconds, and not every command needs it.
@@ -92,6 +135,51 @@ def run_xray(arguments: argparse.Namespace) -> int:
             print(xray(arguments.checkpoint))
         else:
             print(difference(arguments.checkpoint, arguments.other))
+    except (OSError, ValueError, ImportError) as error:
+        print(f"✗ {error}")
+        return 1
+    return 0
+
+
+def run_pretrain(arguments: argparse.Namespace) -> int:
+    from spanbert_teach.pretraining import pretrain
+    from spanbert_teach.pretraining_progress import show_progress
+    from spanbert_teach.pretraining_settings import from_preset
+
+    folder = arguments.folder or Path("runs") / arguments.objective
+    names = ("objective", "text", "validation", "vocabulary", "start", "accumulate", "peak_rate")
+    changes = {name: getattr(arguments, name) for name in (*names, "dropout", "precision", "seed")}
+    try:
+        settings = from_preset(
+            arguments.preset, steps=arguments.steps, batch=arguments.batch, **changes
+        )
+        with show_progress(settings) as watch:
+            pretrain(settings, folder, watch=watch)
+    except KeyboardInterrupt:
+        print(f"\nStopped and saved in {folder}. The same command goes on from there.")
+        return 130
+    except (OSError, ValueError, ImportError) as error:
+        print(f"✗ {error}")
+        return 1
+    if os.environ.get("RANK", "0") == "0":  # of several processes, one speaks
+        print(
+            f'✓ Done. Try: python -m spanbert_teach fill "The [MASK] of America" '
+            f"--checkpoint {folder / 'checkpoint'}"
+        )
+    return 0
+
+
+def run_fill(arguments: argparse.Namespace) -> int:
+    from spanbert_teach.checkpoints import load_model
+    from spanbert_teach.filling import HEADS, fill
+
+    try:
+        model = load_model(arguments.checkpoint)
+        ways = HEADS if arguments.by is None else (arguments.by,)
+        if arguments.by is None and model.sbo is None:
+            ways = ("mlm",)
+        for by in ways:
+            print(fill(arguments.text, model, by, arguments.top))
     except (OSError, ValueError, ImportError) as error:
         print(f"✗ {error}")
         return 1

@@ -21,6 +21,7 @@ OBJECTIVES = {
     "mlm-spans": Objective(MaskOptions(), False),
     "spanbert": Objective(MaskOptions(max_sbo=SBO_POSITIONS), True),
 }
+DROPOUTS = ("hidden_dropout_prob", "attention_probs_dropout_prob")
 
 
 class Stage(NamedTuple):
@@ -104,8 +105,7 @@ class Settings:
         return SpanBertConfig(
             vocab_size=vocab_size,
             max_position_embeddings=max(512, longest),
-            hidden_dropout_prob=self.dropout,
-            attention_probs_dropout_prob=self.dropout,
+            **dict.fromkeys(DROPOUTS, self.dropout),
             **dict(zip(SIZES, sizes, strict=True)),
         )
 
@@ -166,3 +166,30 @@ PRESETS = {
         warmup=1000,
     ),
 }
+
+
+def from_preset(
+    preset: str, *, steps: int | None = None, batch: int | None = None, **changes
+) -> Settings:
+    """A preset with changes; those that are None, or an empty text, are the preset's own.
+
+    Args:
+        steps: of the last stage. batch: of all stages.
+
+    Raises:
+        ValueError: no such preset, or settings that cannot be.
+    """
+    if preset not in PRESETS:
+        raise ValueError(f"There is no preset {preset!r}. Expected {' or '.join(PRESETS)}.")
+    settings = PRESETS[preset]
+    stages = list(settings.stages)
+    if steps is not None:
+        stages[-1] = stages[-1]._replace(steps=steps)
+    if batch is not None:
+        stages = [stage._replace(batch=batch) for stage in stages]
+    changes = {name: value for name, value in changes.items() if value is not None}
+    for name in ("text", "validation"):
+        changes[name] = tuple(map(str, changes.get(name, ())))
+    total = sum(stage.steps for stage in stages)
+    warmup = min(settings.warmup, total // 2)  # of a run that was made short
+    return dataclasses.replace(settings, stages=tuple(stages), warmup=warmup, **changes)

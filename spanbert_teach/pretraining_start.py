@@ -1,10 +1,12 @@
 """The model that a run begins with: fresh, or another run's. Lesson `05_sbo_vs_mlm`."""
 
+from dataclasses import replace
+
 import torch
 
 from spanbert_teach.checkpoints import load_model
 from spanbert_teach.objectives import SpanBert
-from spanbert_teach.pretraining_settings import OBJECTIVES, Settings
+from spanbert_teach.pretraining_settings import DROPOUTS, OBJECTIVES, Settings
 from spanbert_teach.tokenization import WordPieceTokenizer
 
 
@@ -35,7 +37,8 @@ def new_model(settings: Settings, tokenizer: WordPieceTokenizer) -> SpanBert:
                 f"{settings.start!r} was trained with another vocabulary. Expected the one of this "
                 "run: give its vocab.txt as `vocabulary`."
             )
-        model = SpanBert(old.encoder.config, sbo=sbo, generator=generator)
+        rates = dict.fromkeys(DROPOUTS, settings.dropout)
+        model = SpanBert(replace(old.encoder.config, **rates), sbo=sbo, generator=generator)
         model.load_state_dict(old.state_dict(), strict=False)  # either may have no SBO head
     model.tokenizer = tokenizer
     return model

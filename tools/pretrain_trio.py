@@ -1,0 +1,112 @@
+"""Trains the course's three checkpoints, which differ in their objective alone.
+
+    python tools/pretrain_trio.py trunk            what all three share: token masks, short blocks
+    python tools/pretrain_trio.py spanbert         one branch of it, or mlm-spans, or mlm-tokens
+    python tools/pretrain_trio.py                  all that is not done yet, one after the other
+
+A run is kept in `--folder` (default: runs/, which git ignores), stops at any moment and goes on
+when it is called again. When a branch is done, its checkpoint goes to data/checkpoints/ and its log
+and film to data/runs/. One run at a time: two torch jobs on two cores slow each other down eight
+times.
+"""
+
+import argparse
+import json
+import os
+import platform
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+import torch  # noqa: E402
+from filelock import FileLock, Timeout  # noqa: E402
+
+from spanbert_teach.checkpoint_vocabulary import sha256  # noqa: E402
+from spanbert_teach.pretraining import pretrain  # noqa: E402
+from spanbert_teach.pretraining_progress import show_progress  # noqa: E402
+from spanbert_teach.pretraining_settings import Settings, Stage  # noqa: E402
+from spanbert_teach.pretraining_state import CHECKPOINT, FILM, LOG  # noqa: E402
+
+TRUNK = Settings(
+    "mlm-tokens", stages=(Stage(32, 64, 6000),), peak_rate=7e-4, warmup=200, dropout=0.0, seed=1
+)
+BRANCHES = ("spanbert", "mlm-tokens", "mlm-spans")
+STAGES = (Stage(64, 64, 400), Stage(128, 32, 2800))
+
+
+def settings_of(name: str, folder: Path) -> Settings:
+    """The settings of the trunk or of a branch, whose trunk is in `folder`."""
+    if name == "trunk":
+        return TRUNK
+    return Settings(
+        name,
+        stages=STAGES,
+        start=os.path.relpath(folder / "trunk" / CHECKPOINT),
+        peak_rate=7e-4,
+        warmup=200,
+        dropout=0.0,
+        seed=2,
+    )
+
+
+def train(name: str, folder: Path) -> None:
+    """Train, or go on with, one run; publish it when it is done."""
+    print(f"{name}: in {os.path.relpath(folder / name)}")
+    settings = settings_of(name, folder)
+    with show_progress(settings) as watch:
+        pretrain(settings, folder / name, watch=watch)
+    publish(name, folder)
+
+
+def publish(name: str, folder: Path) -> None:
+    """Copy log, film and, of a branch, the checkpoint into data/, with hashes beside them."""
+    run = folder / name
+    kept = ROOT / "data" / "runs" / name
+    kept.mkdir(parents=True, exist_ok=True)
+    for file in (LOG, FILM):
+        shutil.copyfile(run / file, kept / file)
+    weights = run / CHECKPOINT / "model.safetensors"
+    record = {
+        "command": f"python tools/pretrain_trio.py {name}",
+        "settings": settings_of(name, Path("runs")).as_json(),
+        "weights_sha256": sha256(weights),
+        "machine": f"{platform.machine()}, {torch.get_num_threads()} threads, "
+        f"torch {torch.__version__}, {torch.backends.cpu.get_cpu_capability()}",
+    }
+    if name != "trunk":
+        record["trunk_sha256"] = sha256(folder / "trunk" / CHECKPOINT / "model.safetensors")
+        target = ROOT / "data" / "checkpoints" / name
+        shutil.rmtree(target, ignore_errors=True)
+        shutil.copytree(run / CHECKPOINT, target)
+    text = json.dumps(record, indent=2) + "\n"
+    (kept / "run.json").write_text(text, encoding="utf-8", newline="\n")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Train the course's three checkpoints.")
+    names = ("trunk", *BRANCHES)
+    parser.add_argument("names", nargs="*", help=f"of {', '.join(names)}; all when none")
+    parser.add_argument("--folder", type=Path, default=ROOT / "runs", help="where runs are kept")
+    options = parser.parse_args()
+    if unknown := sorted(set(options.names) - set(names)):
+        parser.error(f"no run {', '.join(unknown)}; there is {', '.join(names)}")
+    lock = FileLock(Path(tempfile.gettempdir()) / "spanbert-teach-pretraining.lock")
+    try:
+        with lock.acquire(timeout=0):
+            for name in options.names or names:
+                train(name, options.folder.resolve())
+    except Timeout:
+        print("✗ Another pretraining run is under way on this machine. Wait until it is done.")
+        return 1
+    except KeyboardInterrupt:
+        print("\nStopped; the same command goes on from here.")
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
