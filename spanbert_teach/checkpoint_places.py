@@ -25,6 +25,12 @@ HUB = {
     "hfl/chinese-bert-wwm-ext": 412,
     "hfl/chinese-roberta-wwm-ext": 412,
 }
+# Our own: three that differ in their objective alone; the first is the course's SpanBERT.
+COURSE = {
+    "course": "spanbert",
+    "course-mlm-spans": "mlm-spans",
+    "course-mlm-tokens": "mlm-tokens",
+}
 SHORT = {name.partition("/")[2]: name for name in HUB if name.startswith("google-bert/")}
 LICENCES = {"SpanBERT": " Their licence is CC BY-NC 4.0: not for commercial use."}
 HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
@@ -35,8 +41,8 @@ def find_checkpoint(path_or_name: str | Path, only_vocabulary: bool = False) -> 
     """The folder (or, when a file's path is given, the file) of a checkpoint.
 
     Args:
-        path_or_name: a path; or "minilm", "course"; or a name on the hub, `owner/name` or one of
-            Google's BERTs without the owner. A path that exists wins over a name on the hub.
+        path_or_name: a path; or "minilm", or of `COURSE`; or a name on the hub, `owner/name` or one
+            of Google's BERTs without the owner. A path that exists wins over a name on the hub.
         only_vocabulary: do not download weights.
 
     Raises:
@@ -45,8 +51,8 @@ def find_checkpoint(path_or_name: str | Path, only_vocabulary: bool = False) -> 
     name = str(path_or_name)
     if name == "minilm":
         return minilm()
-    if name == "course":
-        return course()
+    if name in COURSE:
+        return data_path(f"checkpoints/{COURSE[name]}")
     path = Path(path_or_name).expanduser()
     if path.exists():
         return path
@@ -59,8 +65,8 @@ def find_checkpoint(path_or_name: str | Path, only_vocabulary: bool = False) -> 
             return from_hub(hub_name, only_vocabulary)
     raise FileNotFoundError(
         f"There is no folder {name!r}, and no checkpoint is known by that name. Expected a folder, "
-        f"'minilm', 'course', or a name on the Hugging Face hub: {next(iter(HUB))!r}, "
-        f"{next(iter(SHORT))!r}, 'owner/name'."
+        f"'minilm', {', '.join(map(repr, COURSE))}, or a name on the Hugging Face hub: "
+        f"{next(iter(HUB))!r}, {next(iter(SHORT))!r}, 'owner/name'."
     )
 
 
@@ -76,17 +82,6 @@ def minilm() -> Path:
     if folder is None:
         raise ModuleNotFoundError(HOW_TO_GET_IT)
     return folder
-
-
-def course() -> Path:
-    """The folder of the course's own checkpoint."""
-    try:
-        return data_path("checkpoints/course")
-    except FileNotFoundError:
-        raise FileNotFoundError(
-            "The course's own checkpoint is not here yet: it arrives with the lesson on "
-            "pretraining. Until then 'minilm' has trained weights (`make minilm`)."
-        ) from None
 
 
 # --- The hub -------------------------------------------------------------------------------------

@@ -1,0 +1,109 @@
+"""Asks the course's three checkpoints about held-out text and writes data/runs/trio.json.
+
+    python tools/measure_trio.py                  the test split, as the lesson quotes it
+    python tools/measure_trio.py --print-only     the same, without writing
+
+All are asked the same: 777 blocks of documents that nobody trained on, 15% of their pieces hidden,
+every hidden piece reads [MASK]. Beside them the n-grams of `tools/measure_ngrams.py`. About a
+minute; nothing in the result depends on the date, so two runs write the same bytes.
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+import numpy as np  # noqa: E402
+
+from spanbert_teach.checkpoints import load_model  # noqa: E402
+from spanbert_teach.evaluation import (  # noqa: E402
+    Answers,
+    hidden_states,
+    mlm_answers,
+    sbo_answers,
+    shuffled_boundaries,
+)
+from spanbert_teach.held_out import MASKINGS, held_out  # noqa: E402
+from spanbert_teach.objectives import SpanBert  # noqa: E402
+from spanbert_teach.paths import data_path  # noqa: E402
+
+TRIO = {"mlm-tokens": "course-mlm-tokens", "mlm-spans": "course-mlm-spans", "spanbert": "course"}
+LONGEST = 10  # spans of more pieces are too few to compare by position
+
+
+def figures(answers: Answers) -> dict[str, float]:
+    """Accuracy and cross-entropy of a head."""
+    return {
+        "accuracy": round(answers.accuracy, 4),
+        "cross_entropy": round(answers.cross_entropy, 4),
+        "pieces": len(answers.target),
+    }
+
+
+def places_in_spans(answers: Answers, spans: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """For each answer the length of its span, and its place in it, from 1."""
+    length = np.zeros((answers.row.max() + 1, answers.column.max() + 1), dtype=int)
+    place = np.zeros_like(length)
+    for row, start, end in spans:
+        length[row, start:end] = end - start
+        place[row, start:end] = np.arange(1, end - start + 1)
+    return length[answers.row, answers.column], place[answers.row, answers.column]
+
+
+def by_place(answers: Answers, spans: np.ndarray) -> dict[str, list[float]]:
+    """For each length of a span up to `LONGEST`: the accuracy at each place in it."""
+    length, place = places_in_spans(answers, spans)
+    return {
+        str(n): [
+            round(float(answers.correct[(length == n) & (place == p)].mean()), 4)
+            for p in range(1, n + 1)
+        ]
+        for n in range(1, LONGEST + 1)
+        if (length == n).any()
+    }
+
+
+def measure(model: SpanBert, masking: str) -> dict[str, object]:
+    """Every head of a model on the test split."""
+    held = held_out("test", masking)
+    hidden = hidden_states(model, held)
+    spans = held.masked.spans.numpy()
+    mlm = mlm_answers(model, held, hidden)
+    found: dict[str, object] = {"mlm": figures(mlm)}
+    if masking == "tokens":
+        return found
+    found["mlm_by_place"] = by_place(mlm, spans)
+    if model.sbo is not None:
+        sbo = sbo_answers(model, held, hidden)
+        shuffled = shuffled_boundaries(held.masked.sbo, np.random.default_rng(1))
+        found["sbo"] = figures(sbo)
+        found["sbo_shuffled"] = figures(sbo_answers(model, held, hidden, shuffled))
+        asked = set(zip(sbo.row.tolist(), sbo.column.tolist(), strict=True))
+        both = [p in asked for p in zip(mlm.row.tolist(), mlm.column.tolist(), strict=True)]
+        found["mlm_where_sbo"] = {"accuracy": round(float(mlm.correct[both].mean()), 4)}
+        found["sbo_by_place"] = by_place(sbo, spans)
+    return found
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Measure the course's three checkpoints.")
+    parser.add_argument("--print-only", action="store_true", help="do not write the file")
+    options = parser.parse_args()
+    found = {
+        name: {masking: measure(load_model(checkpoint), masking) for masking in MASKINGS}
+        for name, checkpoint in TRIO.items()
+    }
+    blocks = len(held_out("test", "spans").rows.ids)
+    report = {"command": "python tools/measure_trio.py", "blocks": blocks, **found}
+    text = json.dumps(report, indent=2) + "\n"
+    print(text, end="")
+    if not options.print_only:
+        (data_path("runs") / "trio.json").write_text(text, encoding="utf-8", newline="\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
