@@ -91,8 +91,11 @@ def check_config(config: SpanBertConfig) -> None:
 
 
 def split_heads(x: Tensor, heads: int) -> Tensor:
-    """(batch, length, hidden) -> (batch, heads, length, hidden / heads)."""
-    return x.unflatten(-1, (heads, -1)).transpose(1, 2)
+    """(batch, length, hidden) -> (batch, heads, length, hidden / heads).
+
+    Copied once, so that each head is one piece of memory; else every product copies it again.
+    """
+    return x.unflatten(-1, (heads, -1)).transpose(1, 2).contiguous()
 
 
 def merge_heads(x: Tensor) -> Tensor:
@@ -157,7 +160,7 @@ def attend(
 def attend_fused(
     query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None, dropout: float = 0.0
 ) -> tuple[Tensor, None]:
-    """The same in one call of torch, which never stores the probabilities: faster on a GPU."""
+    """The same in one call of torch, which never stores the probabilities. See `is_fused`."""
     bias = None if mask is None else padding_bias(mask, query.dtype)
     return F.scaled_dot_product_attention(query, key, value, bias, dropout), None
 
@@ -324,11 +327,20 @@ class LayerStack(nn.Module):
         return output
 
 
-def is_fused(attention: str, device: torch.device) -> bool:
-    """Whether attention is one fused call: "fused", or "auto" on CUDA. See `SpanBertEncoder`."""
+def is_fused(attention: str, hidden: Tensor) -> bool:
+    """Whether attention is one fused call: with "auto", where that is the faster way.
+
+    That is on CUDA, and on a processor in fp32 without gradients (with them it is no faster there,
+    and in bf16 it is slower).
+    """
     if attention not in ("auto", "explicit", "fused"):
         raise ValueError(f"attention={attention!r}: expected 'auto', 'explicit' or 'fused'.")
-    return attention == "fused" or (attention == "auto" and device.type == "cuda")
+    if attention != "auto":
+        return attention == "fused"
+    if hidden.device.type != "cpu":
+        return hidden.device.type == "cuda"
+    fp32 = hidden.dtype == torch.float32 and not torch.is_autocast_enabled("cpu")
+    return fp32 and not torch.is_grad_enabled()
 
 
 def initialize(module: nn.Module, std: float, generator: torch.Generator | None = None) -> None:
@@ -382,8 +394,8 @@ def check_inputs(config, input_ids, attention_mask, segment_ids, inputs_embeds) 
 class SpanBertEncoder(nn.Module):
     """BERT's encoder: embeddings, layers, and a pooler if asked for (not for pretraining).
 
-    Attributes to set at any time, which change the cost and not the result:
-        attention: "explicit" = written out; "fused" = one call of torch; "auto" = fused on CUDA.
+    Attributes to set at any time, which change the cost and not the result (but for rounding):
+        attention: "explicit" = written out; "fused" = one call of torch; "auto" = the faster.
         gradient_checkpointing: train in less memory; each layer is computed twice.
     """
 
@@ -409,7 +421,7 @@ class SpanBertEncoder(nn.Module):
         check_inputs(self.config, input_ids, attention_mask, segment_ids, inputs_embeds)
         hidden = self.embeddings(input_ids, segment_ids, inputs_embeds)
         mask = None if attention_mask is None else attention_mask.bool()
-        fused = is_fused(self.attention, hidden.device) and not output_attentions
+        fused = is_fused(self.attention, hidden) and not output_attentions
         saving = self.gradient_checkpointing
         output = self.encoder(hidden, mask, fused, saving, output_hidden_states, output_attentions)
         if self.pooler is None:

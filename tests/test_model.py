@@ -286,7 +286,7 @@ def test_heads_split_and_merge():
     heads = split_heads(x, 4)
     assert heads.shape == (2, 4, 3, 2)
     assert heads[1, 2, 0].tolist() == x[1, 0, 4:6].tolist()
-    assert torch.equal(merge_heads(heads), x)
+    assert torch.equal(merge_heads(heads), x) and heads.is_contiguous()
 
 
 @pytest.mark.parametrize("way", [attend, attend_fused])
@@ -387,6 +387,21 @@ def test_fused_equals_explicit(device, padded):
     assert_close(found["fused"], found["explicit"])
 
 
+@pytest.mark.parametrize("name", SHAPES)
+@pytest.mark.parametrize("padded", [False, True])
+def test_evaluation_without_gradients_is_that_of_transformers(name, padded):
+    config = SHAPES[name]
+    theirs = stir(peer(config))
+    ours = SpanBertEncoder(config).eval()
+    ours.load_state_dict(theirs.state_dict())
+    ids, mask, segments = batch(config)
+    inputs = ids, mask if padded else None, segments
+    with torch.no_grad():  # "auto" may take the fused call
+        hidden = ours(*inputs).hidden
+        assert_close(hidden, theirs(*inputs).last_hidden_state)
+        assert_close(hidden, ours(*inputs, output_attentions=True).hidden)
+
+
 @pytest.mark.parametrize("attention", ["explicit", "fused"])
 def test_sixteen_bits_are_close(attention):
     ours = encoder()
@@ -420,6 +435,13 @@ def test_which_attention_runs(monkeypatch, device):
     layers = TINY.num_hidden_layers
     assert ours.attention == "auto"
     assert calls(monkeypatch, ours, *inputs) == (layers if device == "cuda" else 0)
+    with torch.no_grad():  # in evaluation on a processor, too, but in fp32 only
+        assert calls(monkeypatch, ours, *inputs) == (0 if device == "mps" else layers)
+        assert calls(monkeypatch, ours, *inputs, output_attentions=True) == 0
+        with torch.autocast(device, torch.bfloat16):
+            assert calls(monkeypatch, ours, *inputs) == (layers if device == "cuda" else 0)
+        half = encoder().to(device, torch.bfloat16)
+        assert calls(monkeypatch, half, *inputs) == (layers if device == "cuda" else 0)
     ours.attention = "fused"
     assert calls(monkeypatch, ours, *inputs) == layers
     assert calls(monkeypatch, ours, *inputs, output_attentions=True) == 0

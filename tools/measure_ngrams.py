@@ -1,0 +1,341 @@
+"""The count-based baseline on held-out text: tuned on validation, reported on test.
+
+    python tools/measure_ngrams.py [--json data/runs/ngrams.json]
+
+Counts the train split, tunes the discounts and, for each masking, how forward and backward are put
+together, on the validation split, and writes accuracy and cross-entropy (nats a hidden piece) of
+unigram, bigram, forward, backward and their product on validation and test. About ten minutes on
+one core; a second run gives the same bytes.
+"""
+
+import argparse
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+# Read when numpy is loaded, so before it is.
+os.environ["OMP_NUM_THREADS"] = "1"
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+import numpy as np  # noqa: E402
+
+from spanbert_teach.block_table import BlockRows, BlockTable  # noqa: E402
+from spanbert_teach.corpus import blocks, course_documents  # noqa: E402
+from spanbert_teach.held_out import MASKINGS, HeldOut, held_out  # noqa: E402
+from spanbert_teach.ngram_filling import (  # noqa: E402
+    TwoSided,
+    best_pieces,
+    fill_hidden,
+    find_runs,
+    log_rows,
+    multiply,
+)
+from spanbert_teach.ngrams import (  # noqa: E402
+    BACKWARD,
+    FORWARD,
+    KneserNey,
+    count_levels,
+    find,
+    fit_side,
+    offsets,
+    windows,
+)
+from spanbert_teach.tokenization import load_tokenizer  # noqa: E402
+
+COMMAND = "python tools/measure_ngrams.py"
+SIDES = {"forward": FORWARD, "backward": BACKWARD}
+BAYES = np.array([1.0, 1.0, -1.0])
+# Exponents by distance 1, 2, 3, and 4 or more; at most so many examples each, chosen by SEED.
+DISTANCES, EXAMPLES, SEED = 4, 1500, 0
+# As strong as so many examples, the prior holds exponents of rare cases near `BAYES`.
+PRIOR = 20.0
+# Blocks that are filled in at once, and the first so many of test once more for the tests.
+CHUNK, FIRST = 60, 60
+
+
+# --- tuning --------------------------------------------------------------------------------------
+
+
+def tune_discounts(
+    model: KneserNey, contexts: np.ndarray, pieces: np.ndarray
+) -> tuple[list[list[float]], float]:
+    """Discounts by coordinate descent on the mean negative log-probability; and its value."""
+    terms = []
+    for level, number in zip(model.levels, model.numbers(contexts), strict=True):
+        capped, first = np.minimum(level.counts, 3), level.starts[:-1]
+        of_each = np.stack([np.add.reduceat((capped == r) * 1.0, first) for r in (1, 2, 3)], 1)
+        total = np.add.reduceat(level.counts, first)[number]
+        at, there = find(level.grams, number * model.vocabulary + pieces)
+        count = np.where(there & (number >= 0), level.counts[at], 0)
+        terms.append((number >= 0, count, total, of_each[number]))
+
+    def loss(discounts: np.ndarray) -> float:
+        found = np.full(len(pieces), 1 / model.vocabulary)
+        for (seen, count, total, of_each), discount in zip(terms, discounts, strict=True):
+            kept = count - np.concatenate([[0.0], discount])[np.minimum(count, 3)]
+            found = np.where(seen, (kept + of_each @ discount * found) / total, found)
+        return float(-np.log(found).mean())
+
+    best = model.discounts.copy()
+    step, value = np.full(best.shape, 0.1), loss(best)
+    for _ in range(9):
+        for place in np.ndindex(best.shape):
+            for sign in (1, -1):
+                other = best.copy()
+                other[place] = np.clip(other[place] + sign * step[place], 0.01, place[1] + 0.99)
+                if (found := loss(other)) < value - 1e-7:
+                    best, value = other, found
+                    step[place] *= 1.3
+                    break
+            else:
+                step[place] /= 2.5
+    return best.round(3).tolist(), value
+
+
+def tune_exponents(
+    scores: np.ndarray, answers: np.ndarray, start: np.ndarray, prior: float = PRIOR
+) -> np.ndarray:
+    """Exponents of a product of distributions by Newton's method; the problem is convex.
+
+    Args:
+        scores: (factors, examples, pieces) logarithms; answers: (examples,) the right place.
+    """
+    x, examples = start.copy(), np.arange(len(answers))
+    right = scores[:, examples, answers].astype(float)
+    for _ in range(8):
+        share = np.tensordot(x, scores, 1)
+        share = np.exp(share - share.max(axis=1, keepdims=True))
+        share /= share.sum(axis=1, keepdims=True)
+        mean = np.einsum("np,fnp->fn", share, scores)
+        square = [[np.einsum("np,np,np->", share, f, g) for g in scores] for f in scores]
+        gradient = (right - mean).sum(axis=1) - prior * (x - start)
+        x = x + np.linalg.solve(np.array(square) - mean @ mean.T + prior * np.eye(len(x)), gradient)
+    return x
+
+
+def tune_two_sided(sides: dict[str, list[KneserNey]], question: HeldOut) -> TwoSided:
+    """Exponents by distance and exponents of rescoring, from what is visible around each piece."""
+    forward, backward = sides["forward"], sides["backward"]
+    ids, hidden = question.rows.ids, question.masked.mask.numpy()
+    visible = question.rows.real & ~hidden
+    places = np.array([(*r, i) for r in find_runs(hidden) for i in range(r[1], r[2])])
+    row, start, end, here = places.T
+    left, right = here - start + 1, end - here
+    before = windows(ids, visible, offsets(FORWARD, 1))[row, start]
+    after = windows(ids, visible, offsets(BACKWARD, 1))[row, end - 1]
+    answer, unigram = ids[row, here], np.log(forward[0].unigram).astype(np.float32)
+    rng, exponents = np.random.default_rng(SEED), np.empty((DISTANCES, DISTANCES, 3))
+    for i, j in np.ndindex(DISTANCES, DISTANCES):
+        some = np.minimum(left, DISTANCES) == i + 1
+        some = np.flatnonzero(some & (np.minimum(right, DISTANCES) == j + 1))
+        some = rng.permutation(some)[:EXAMPLES]
+        exponents[i, j] = BAYES
+        if len(some):
+            scores = np.empty((3, len(some), len(unigram)), dtype=np.float32)
+            scores[2] = unigram
+            for factor, models, distance, near in (
+                (0, forward, left[some], before[some]),
+                (1, backward, right[some], after[some]),
+            ):
+                for d in np.unique(distance):
+                    scores[factor, distance == d] = log_rows(models, d, near[distance == d])
+            exponents[i, j] = tune_exponents(scores, answer[some], BAYES).round(3)
+        if i == j == 0:
+            product = multiply(exponents[0, 0].astype(np.float32), *scores)
+            model = TwoSided(forward, backward, exponents)
+            top, best = best_pieces(model, product, before[some], after[some], scores)
+            among = (top == answer[some, None]).any(axis=1)
+            at = (top == answer[some, None]).argmax(axis=1)[among]
+            of = tune_exponents(best[:, among], at, np.array([0.5, 0.5, 0.0, 0.5, 0.5]))
+    return TwoSided(forward, backward, exponents, of.round(3))
+
+
+# --- measuring -----------------------------------------------------------------------------------
+
+
+def filled(model: TwoSided, question: HeldOut) -> Iterator[np.ndarray]:
+    """The distributions of all hidden pieces, some blocks at a time."""
+    ids, real = question.masked.input_ids.numpy(), question.rows.real
+    hidden = question.masked.mask.numpy()
+    for i in range(0, len(ids), CHUNK):
+        part = slice(i, i + CHUNK)
+        yield fill_hidden(model, ids[part], hidden[part], real[part])
+
+
+def graded(rows: Iterator[np.ndarray], question: HeldOut) -> tuple[np.ndarray, np.ndarray]:
+    """(hidden,) whether the likeliest piece is right, and the negative log-probability in nats."""
+    answers, right, nats = question.rows.ids[question.masked.mask.numpy()], [], []
+    for found in rows:
+        answer, answers = answers[: len(found)], answers[len(found) :]
+        right.append(found.argmax(axis=1) == answer)
+        nats.append(-np.log(found[np.arange(len(found)), answer].astype(float)))
+    return np.concatenate(right), np.concatenate(nats)
+
+
+def figures(right: np.ndarray, nats: np.ndarray) -> dict[str, float]:
+    return {
+        "accuracy": round(float(right.mean()), 4),
+        "cross_entropy": round(float(nats.mean()), 4),
+    }
+
+
+def by_position(right: np.ndarray, question: HeldOut) -> dict[str, dict]:
+    """For spans of 1 to 10 pieces: how many, and the accuracy at each position."""
+    runs = find_runs(question.masked.mask.numpy())
+    lengths = runs[:, 2] - runs[:, 1]
+    first, found = np.cumsum(lengths) - lengths, {}
+    for length in range(1, 11):
+        starts = first[lengths == length]
+        accuracy = right[starts[:, None] + np.arange(length)].mean(axis=0)
+        found[str(length)] = {"spans": len(starts), "accuracy": accuracy.round(4).tolist()}
+    return found
+
+
+def counted(unigram: np.ndarray, question: HeldOut) -> Iterator[np.ndarray]:
+    """The same distribution for every hidden piece."""
+    yield np.broadcast_to(unigram, (int(question.masked.mask.sum()), len(unigram)))
+
+
+def bigram_rows(
+    models: dict[str, KneserNey], exponents: np.ndarray, question: HeldOut
+) -> Iterator[np.ndarray]:
+    """Products of two bigrams; a hidden neighbour says nothing, so that the unigram is left."""
+    hidden = question.masked.mask.numpy()
+    visible = question.rows.real & ~hidden
+    near = [windows(question.rows.ids, visible, (SIDES[s],))[hidden] for s in models]
+    unigram = np.log(models["forward"].unigram).astype(np.float32)
+    for i in range(0, int(hidden.sum()), 500):
+        logs = [
+            np.log(model.rows(contexts[i : i + 500]))
+            for model, contexts in zip(models.values(), near, strict=True)
+        ]
+        yield multiply(exponents.astype(np.float32), *logs, unigram)
+
+
+def tune_bigrams(models: dict[str, KneserNey], question: HeldOut) -> np.ndarray:
+    hidden = question.masked.mask.numpy()
+    some = np.random.default_rng(SEED).permutation(int(hidden.sum()))[: 2 * EXAMPLES]
+    visible = question.rows.real & ~hidden
+    logs = [
+        np.log(model.rows(windows(question.rows.ids, visible, (SIDES[side],))[hidden][some]))
+        for side, model in models.items()
+    ]
+    unigram = np.log(models["forward"].unigram).astype(np.float32)
+    scores = np.stack([*logs, np.broadcast_to(unigram, logs[0].shape)])
+    return tune_exponents(scores, question.rows.ids[hidden][some], BAYES).round(3)
+
+
+def one_side(model: TwoSided, side: str) -> TwoSided:
+    only = np.zeros((1, 1, 3))
+    only[..., list(SIDES).index(side)] = 1
+    return TwoSided(model.forward, model.backward, only, None, model.beam)
+
+
+def fitted(
+    rows: BlockRows, vocabulary: int, validation: BlockRows
+) -> tuple[dict, dict, dict[str, list]]:
+    """5-grams (and those with a gap) and bigrams of both sides; and their tuned discounts."""
+    sides, bigrams, discounts = {}, {}, {}
+    text = validation.maskable
+
+    def tuned(model: KneserNey, places: tuple[int, ...]) -> list[list[float]]:
+        contexts = windows(validation.ids, validation.real, places)[text]
+        found, value = tune_discounts(model, contexts, validation.ids[text])
+        print(f"places {places}: {value:.4f} nats a visible piece of validation", flush=True)
+        return found
+
+    for name, side in SIDES.items():
+        sides[name] = fit_side(rows, side, vocabulary)
+        discounts[name] = []
+        for i, model in enumerate(sides[name]):
+            discounts[name].append(tuned(model, offsets(side, i + 1)))
+            sides[name][i] = KneserNey(model.levels, vocabulary, discounts[name][i])
+        contexts = windows(rows.ids, rows.real, (side,))[rows.maskable]
+        levels = count_levels(contexts, rows.ids[rows.maskable], vocabulary)
+        discounts[f"{name} bigram"] = tuned(KneserNey(levels, vocabulary), (side,))
+        bigrams[name] = KneserNey(levels, vocabulary, discounts[f"{name} bigram"])
+    return sides, bigrams, discounts
+
+
+def measured(masking: str, sides: dict, bigrams: dict, unigram: np.ndarray) -> dict:
+    """All figures of one masking."""
+    validation, test = (held_out(split, masking) for split in ("validation", "test"))
+    model = tune_two_sided(sides, validation)
+    pair = tune_bigrams(bigrams, validation)
+    baselines = {
+        "unigram": lambda question: counted(unigram, question),
+        "bigram forward": lambda question: bigram_rows(bigrams, np.eye(3)[0], question),
+        "bigram backward": lambda question: bigram_rows(bigrams, np.eye(3)[1], question),
+        "bigram product": lambda question: bigram_rows(bigrams, pair, question),
+        "forward": lambda question: filled(one_side(model, "forward"), question),
+        "backward": lambda question: filled(one_side(model, "backward"), question),
+        "product": lambda question: filled(model, question),
+    }
+    found: dict = {
+        "hidden": {
+            "validation": int(validation.masked.mask.sum()),
+            "test": int(test.masked.mask.sum()),
+        },
+        "bigram exponents": pair.tolist(),
+        "exponents": model.exponents.tolist(),
+        "rescoring": model.rescoring.tolist(),
+        "beam": model.beam,
+        "candidates": model.candidates,
+        "validation": {},
+        "test": {},
+        f"first {FIRST} blocks of test": {},
+    }
+    few = int(test.masked.mask[:FIRST].sum())
+    for name, rows in baselines.items():
+        began = time.perf_counter()
+        found["validation"][name] = figures(*graded(rows(validation), validation))
+        between = time.perf_counter()
+        right, nats = graded(rows(test), test)
+        found["test"][name] = figures(right, nats)
+        found[f"first {FIRST} blocks of test"][name] = figures(right[:few], nats[:few])
+        if masking == "spans":
+            found.setdefault("by span length and position", {})[name] = by_position(right, test)
+        print(masking, name, found["validation"][name], found["test"][name], end=" ")
+        print(f"{between - began:.0f} s, {time.perf_counter() - between:.0f} s", flush=True)
+    # Chosen where it may be: on validation.
+    losses = {name: of["cross_entropy"] for name, of in found["validation"].items()}
+    found["best"] = min(losses, key=losses.get)
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Measure the n-gram baselines.")
+    parser.add_argument("--json", type=Path, default=ROOT / "data" / "runs" / "ngrams.json")
+    options = parser.parse_args()
+    tokenizer = load_tokenizer()
+    table = BlockTable.of(blocks(course_documents("train"), tokenizer, 128))
+    rows = table.rows(np.arange(len(table)))
+    validation = held_out("validation", "tokens").rows
+    began = time.perf_counter()
+    sides, bigrams, discounts = fitted(rows, len(tokenizer), validation)
+    print(f"counted and smoothed in {time.perf_counter() - began:.0f} s", flush=True)
+    text = rows.ids[rows.maskable]
+    unigram = np.bincount(text, minlength=len(tokenizer)) + 1.0
+    result = {
+        "command": COMMAND,
+        "what": "n-gram baselines on held-out blocks: accuracy, cross-entropy in nats",
+        "train pieces": len(text),
+        "vocabulary": len(tokenizer),
+        "discounts": discounts,
+        "maskings": {
+            masking: measured(masking, sides, bigrams, unigram / unigram.sum())
+            for masking in MASKINGS
+        },
+    }
+    options.json.parent.mkdir(parents=True, exist_ok=True)
+    half = options.json.with_suffix(".tmp")
+    half.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    half.replace(options.json)
+
+
+if __name__ == "__main__":
+    main()
