@@ -17,7 +17,7 @@ export TORCH_INDEX LESSON PORT NO_BROWSER
 SETUP = $(PYTHON) tools/setup.py
 
 .DEFAULT_GOAL := help
-.PHONY: help lab doctor test compat sync execute bench mutants minilm
+.PHONY: help lab doctor test compat sync execute pretrain bench mutants minilm
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
@@ -39,6 +39,9 @@ sync: ## write the library's source, set-up cells and badges into the lessons
 
 execute: ## run the lessons and store them with fresh outputs
 	@$(SETUP) run tools/lessons.py execute $(ARGS)
+
+pretrain: ## train the course's three checkpoints again, about two hours on two cores
+	@$(SETUP) run tools/pretrain_trio.py $(ARGS)
 
 bench: ## measure the library against its peers, in one process
 	@$(SETUP) run tools/bench.py $(ARGS)
