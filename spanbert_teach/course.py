@@ -145,8 +145,10 @@ def run_pretrain(arguments: argparse.Namespace) -> int:
     from spanbert_teach.pretraining import pretrain
     from spanbert_teach.pretraining_progress import show_progress
     from spanbert_teach.pretraining_settings import from_preset
+    from spanbert_teach.pretraining_state import STATE
 
     folder = arguments.folder or Path("runs") / arguments.objective
+    speaks = os.environ.get("RANK", "0") == "0"  # of several processes, one
     names = ("objective", "text", "validation", "vocabulary", "start", "accumulate", "peak_rate")
     changes = {name: getattr(arguments, name) for name in (*names, "dropout", "precision", "seed")}
     try:
@@ -156,12 +158,15 @@ def run_pretrain(arguments: argparse.Namespace) -> int:
         with show_progress(settings) as watch:
             pretrain(settings, folder, watch=watch)
     except KeyboardInterrupt:
-        print(f"\nStopped and saved in {folder}. The same command goes on from there.")
+        if speaks and (folder / STATE).exists():
+            print(f"\nStopped and saved in {folder}. The same command goes on from there.")
+        elif speaks:
+            print("\nStopped before the first step was saved.")
         return 130
     except (OSError, ValueError, ImportError) as error:
         print(f"✗ {error}")
         return 1
-    if os.environ.get("RANK", "0") == "0":  # of several processes, one speaks
+    if speaks:
         print(
             f'✓ Done. Try: python -m spanbert_teach fill "The [MASK] of America" '
             f"--checkpoint {folder / 'checkpoint'}"

@@ -52,10 +52,15 @@ def shuffled_boundaries(sbo: SboBatch, rng: np.random.Generator) -> SboBatch:
     """The same targets, but each span is given the boundaries of another, in whatever row.
 
     What a head still gets right then, it gets from frequency and position, not from boundaries.
+
+    Raises:
+        ValueError: there is only one span.
     """
     spans, of_span = torch.unique(
         torch.stack([sbo.batch, sbo.left, sbo.right]), dim=1, return_inverse=True
     )
+    if spans.shape[1] == 1:
+        raise ValueError("There is one span only: no other has boundaries to change with.")
     order = rng.permutation(spans.shape[1])
     other = np.empty_like(order)
     other[order] = np.roll(order, 1)  # in one long circle: nobody keeps its own

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from spanbert_teach.mask_options import check_count
 from spanbert_teach.objectives import SpanBert
 
 HEADS = ("mlm", "sbo", "both")
@@ -91,6 +92,7 @@ def fill(text: str, model: SpanBert, by: str = "mlm", top: int = 5) -> Filled:
         by: "mlm" = each place from its own hidden state; "sbo" = each place from the words around
             the blank; "both" = the geometric mean of the two, made to sum to 1.
         top: how many guesses for each place.
+        model: in training mode, too, it answers without dropout.
 
     Raises:
         ValueError: no [MASK] in the text, or too long a text for the model; by="sbo" where it
@@ -98,6 +100,7 @@ def fill(text: str, model: SpanBert, by: str = "mlm", top: int = 5) -> Filled:
     """
     if by not in HEADS:
         raise ValueError(f"by={by!r}: expected one of {', '.join(HEADS)}.")
+    check_count("top", top, 1)
     tokenizer = model.tokenizer
     if tokenizer is None:
         raise ValueError("The model has no tokenizer. Expected one, as from load_model().")
@@ -108,8 +111,7 @@ def fill(text: str, model: SpanBert, by: str = "mlm", top: int = 5) -> Filled:
             f"There is no blank in the text. Write {MASK} for each piece to fill in, for example "
             f'"The [MASK] [MASK] of America".'
         )
-    device = next(model.parameters()).device
-    hidden = model.encoder(torch.tensor([encoding.ids], device=device)).hidden
+    hidden = states_of(encoding.ids, model)
     filled, blanks = list(encoding.tokens), []
     for start, end in found:
         reason = why_not_sbo(model, start, end, len(encoding.ids))
@@ -125,6 +127,16 @@ def fill(text: str, model: SpanBert, by: str = "mlm", top: int = 5) -> Filled:
         blanks.append(Blank(start, end, used, guesses))
         filled[start:end] = [place[0][0] for place in guesses]
     return Filled(filled_text(text, encoding.offsets, filled, found), tuple(blanks))
+
+
+def states_of(ids: list[int], model: SpanBert) -> Tensor:
+    """(1, length, hidden) of the last layer, without dropout."""
+    device, training = next(model.parameters()).device, model.training
+    model.eval()
+    try:
+        return model.encoder(torch.tensor([ids], device=device)).hidden
+    finally:
+        model.train(training)
 
 
 def blank_shares(model: SpanBert, hidden: Tensor, start: int, end: int, by: str) -> Tensor:
@@ -145,8 +157,14 @@ def filled_text(
     tokens: list[str],
     blanks: list[tuple[int, int]],
 ) -> str:
-    """The text with the pieces in the place of its blanks; all else stays as it was."""
+    """The text with the pieces in the place of its blanks; all else stays as it was.
+
+    A piece with "##" right behind a word goes on with it: "play[MASK]" becomes "playing".
+    """
     for start, end in reversed(blanks):
         first, last = offsets[start][0], offsets[end - 1][1]
-        text = text[:first] + joined_pieces(tokens[start:end]) + text[last:]
+        pieces = joined_pieces(tokens[start:end])
+        if text[:first] and not text[first - 1].isspace():
+            pieces = pieces.removeprefix("##")
+        text = text[:first] + pieces + text[last:]
     return text

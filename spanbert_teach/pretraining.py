@@ -38,6 +38,7 @@ from spanbert_teach.pretraining_state import (
     load_state,
     read_log,
     save_state,
+    write_settings,
     write_whole,
 )
 from spanbert_teach.pretraining_step import (
@@ -68,7 +69,7 @@ class Run:
 
 
 class Stop:
-    """Ctrl-C and a polite kill end the run after the step they fall into, with its state saved.
+    """Ctrl-C and a polite kill end the run after the next whole step, with its state saved.
 
     A second Ctrl-C ends it at once. Signals reach the main thread only; elsewhere nothing changes.
     """
@@ -85,7 +86,7 @@ class Stop:
         return self
 
     def note(self, number, frame) -> None:
-        if self.asked is not None:
+        if self.asked is not None and number == signal.SIGINT:
             raise KeyboardInterrupt
         self.asked = number
 
@@ -124,6 +125,7 @@ class Loop:
             else WordPieceTokenizer.load(settings.vocabulary)
         )
         self.batches = Batches.from_text(settings, self.tokenizer)
+        self.batches.check_shares(processes())
         self.model = new_model(settings, self.tokenizer).to(self.device)
         self.model.train()
         self.parallel = (
@@ -201,11 +203,13 @@ def pretrain(
         state = None if folder is None else load_state(folder)
         if state is not None:
             loop.restore(state)
+        begun = loop.step
         log = [] if folder is None else read_log(folder / LOG, loop.step)
-        if writes:
+        questions = held_out_questions(settings, loop.tokenizer) if loop.rank == 0 else {}
+        if writes:  # not before all text is read: what cannot be trained leaves no folder
+            write_settings(folder, settings)
             text = "".join(json.dumps(record) + "\n" for record in log)
             write_whole(folder / LOG, lambda file: file.write(text.encode()))
-        questions = held_out_questions(settings, loop.tokenizer) if loop.rank == 0 else {}
         frames, saved = set(film_steps(settings.steps)), time.monotonic()
         while loop.step < settings.steps:
             asked = loop.take_step(stop.asked is not None)
@@ -230,6 +234,6 @@ def pretrain(
             if asked and not done:
                 raise KeyboardInterrupt
     model = loop.model.eval()
-    if writes:
+    if writes and (loop.step > begun or not (folder / CHECKPOINT).exists()):
         save_model(folder / CHECKPOINT, model, provenance={"settings": settings.as_json()})
     return Run(model, settings, log)

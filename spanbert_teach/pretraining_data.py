@@ -99,21 +99,23 @@ class Batches:
             step -= stage.steps
         raise ValueError(f"There is no such step: the run has {self.settings.steps}.")
 
+    def check_shares(self, processes: int) -> None:
+        """Raise a ValueError when the batch of a stage cannot be shared out evenly."""
+        count = processes * self.settings.accumulate
+        for stage, table in zip(self.settings.stages, self.tables, strict=True):
+            if (batch := min(stage.batch, len(table))) % count:
+                raise ValueError(
+                    f"A batch of {batch} blocks cannot be shared by {processes} processes in "
+                    f"{self.settings.accumulate} parts each. Expected a multiple of {count}."
+                )
+
     def parts(self, step: int, rank: int = 0, processes: int = 1) -> list[TrainingBatch]:
         """What one process computes in a step: its rows of the batch, in `accumulate` parts.
 
-        All processes together have each row once. The mask of a row does not depend on who has it.
-
-        Raises:
-            ValueError: a batch that cannot be shared out evenly.
+        All processes together have each row once (see `check_shares`). The mask of a row does not
+        depend on who has it.
         """
         table, numbers, epoch = self.numbers(step)
-        count = processes * self.settings.accumulate
-        if len(numbers) % count:
-            raise ValueError(
-                f"A batch of {len(numbers)} blocks cannot be shared by {processes} processes in "
-                f"{self.settings.accumulate} parts each. Expected a multiple of {count}."
-            )
         mine = numbers[rank::processes]
         return [
             self.masked(table, part, epoch) for part in np.split(mine, self.settings.accumulate)

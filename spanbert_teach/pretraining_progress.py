@@ -1,5 +1,6 @@
 """Progress of a pretraining run for a person at a terminal: a bar, speed, time left."""
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,7 +13,8 @@ from spanbert_teach.pretraining_settings import Settings
 @contextmanager
 def show_progress(settings: Settings) -> Iterator[Callable[[dict], None]]:
     """A `watch` for `pretrain`: a bar on a terminal, a line for each record elsewhere."""
-    with tqdm(total=settings.steps, unit="step", disable=None, smoothing=0.1) as bar:
+    silent = None if os.environ.get("RANK", "0") == "0" else True  # of several, one shows it
+    with tqdm(total=settings.steps, unit="step", disable=silent, smoothing=0.1) as bar:
 
         def watch(record: dict) -> None:
             said = in_words(record)

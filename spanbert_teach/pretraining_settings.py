@@ -16,9 +16,9 @@ class Objective(NamedTuple):
     sbo: bool
 
 
-OBJECTIVES = {
+OBJECTIVES = {  # the last two hide the same pieces
     "mlm-tokens": Objective(MaskOptions(scheme="subword", replacement="piece"), False),
-    "mlm-spans": Objective(MaskOptions(), False),
+    "mlm-spans": Objective(MaskOptions(max_sbo=0), False),
     "spanbert": Objective(MaskOptions(max_sbo=SBO_POSITIONS), True),
 }
 DROPOUTS = ("hidden_dropout_prob", "attention_probs_dropout_prob")
@@ -140,6 +140,10 @@ def check_settings(settings: Settings) -> None:
         check_count("a stage's steps", stage.steps, 1)
     check_count("accumulate", settings.accumulate, 1)
     check_count("warmup", settings.warmup, 0)
+    check_count("seed", settings.seed, 0)
+    for name in ("text", "validation"):
+        if isinstance(value := getattr(settings, name), str):
+            raise ValueError(f"{name}={value!r}: expected several, such as ({value!r},).")
     for name in ("peak_rate", "clip"):
         if not getattr(settings, name) > 0:
             raise ValueError(f"{name}={getattr(settings, name)!r}: expected a number above 0.")

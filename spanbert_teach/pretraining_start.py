@@ -4,7 +4,9 @@ from dataclasses import replace
 
 import torch
 
+from spanbert_teach.checkpoint_vocabulary import check_size
 from spanbert_teach.checkpoints import load_model
+from spanbert_teach.model import SpanBertConfig
 from spanbert_teach.objectives import SpanBert
 from spanbert_teach.pretraining_settings import DROPOUTS, OBJECTIVES, Settings
 from spanbert_teach.tokenization import WordPieceTokenizer
@@ -32,13 +34,36 @@ def new_model(settings: Settings, tokenizer: WordPieceTokenizer) -> SpanBert:
             table.data = sinusoids(*table.shape)
     else:
         old = load_model(settings.start)
-        if old.tokenizer is not None and old.tokenizer.tokens != tokenizer.tokens:
-            raise ValueError(
-                f"{settings.start!r} was trained with another vocabulary. Expected the one of this "
-                "run: give its vocab.txt as `vocabulary`."
-            )
-        rates = dict.fromkeys(DROPOUTS, settings.dropout)
-        model = SpanBert(replace(old.encoder.config, **rates), sbo=sbo, generator=generator)
+        config = replace(old.encoder.config, **dict.fromkeys(DROPOUTS, settings.dropout))
+        check_start(settings, config, old.tokenizer, tokenizer)
+        model = SpanBert(config, sbo=sbo, generator=generator)
         model.load_state_dict(old.state_dict(), strict=False)  # either may have no SBO head
     model.tokenizer = tokenizer
     return model
+
+
+def check_start(
+    settings: Settings,
+    config: SpanBertConfig,
+    trained: WordPieceTokenizer | None,
+    tokenizer: WordPieceTokenizer,
+) -> None:
+    """Raise a ValueError when the model of `settings.start` cannot read this run's blocks.
+
+    Args:
+        trained: the tokenizer of that model; None where it is not known.
+    """
+    if trained is None:
+        name = settings.vocabulary or "this course"
+        check_size(name, tokenizer.tokens, config.vocab_size, f"of {settings.start!r}")
+    elif (trained.tokens, trained.lowercase) != (tokenizer.tokens, tokenizer.lowercase):
+        raise ValueError(
+            f"{settings.start!r} was trained with another vocabulary. Expected the one of this "
+            "run: give its vocab.txt as `vocabulary`."
+        )
+    longest = max(stage.length for stage in settings.stages)
+    if longest > config.max_position_embeddings:
+        raise ValueError(
+            f"Blocks of {longest} pieces are too long for {settings.start!r}, which has "
+            f"{config.max_position_embeddings} positions. Expected stages as short."
+        )

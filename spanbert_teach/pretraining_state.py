@@ -56,22 +56,31 @@ def load_state(folder: Path) -> dict | None:
         ) from None
 
 
+def write_settings(folder: Path, settings: Settings) -> None:
+    """Make the folder of a run, with its settings in it, unless it is there."""
+    if (folder / SETTINGS).exists():
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(settings.as_json(), indent=2) + "\n"
+    write_whole(folder / SETTINGS, lambda file: file.write(text.encode()))
+
+
 def check_same_run(folder: Path, settings: Settings) -> None:
-    """Write the settings into a new folder; in an old one they must be the same.
+    """The folder must be new or empty (hidden files do not count), or that of the same run.
 
     Raises:
         ValueError: other settings, which are named, or a folder of something else.
     """
     path = folder / SETTINGS
     if not path.exists():
-        if folder.exists() and (there := sorted(p.name for p in folder.iterdir())):
+        if folder.exists() and not folder.is_dir():
+            raise ValueError(f"{str(folder)!r} is a file. Expected a folder for the run.")
+        there = sorted(p.name for p in folder.iterdir()) if folder.exists() else []
+        if there := [name for name in there if not name.startswith(".")]:
             raise ValueError(
                 f"{str(folder)!r} is not the folder of a run, and not empty: "
                 f"{', '.join(there[:5])}. Expected a new folder, or that of a run to go on with."
             )
-        folder.mkdir(parents=True, exist_ok=True)
-        text = json.dumps(settings.as_json(), indent=2) + "\n"
-        write_whole(path, lambda file: file.write(text.encode()))
         return
     try:
         old, new = json.loads(path.read_text(encoding="utf-8")), settings.as_json()

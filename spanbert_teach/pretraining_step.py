@@ -97,4 +97,4 @@ def autocast(device: torch.device, precision: str) -> torch.autocast:
 
 def step_seed(seed: int, step: int, rank: int) -> int:
     """The seed of one step's dropout: the same after a stop, another in each process."""
-    return (seed * 1_000_003 + step) * 4096 + rank
+    return ((seed * 1_000_003 + step) * 4096 + rank) % 2**63

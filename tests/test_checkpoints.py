@@ -29,14 +29,18 @@ from spanbert_teach.checkpoint_names import (
     our_name,
     to_layout,
 )
+from spanbert_teach.checkpoint_places import COURSE
 from spanbert_teach.checkpoints import (
     load_checkpoint,
     load_encoder,
+    load_model,
     load_tokenizer_of,
     save_checkpoint,
+    save_model,
 )
 from spanbert_teach.model import SpanBertConfig, SpanBertEncoder
-from spanbert_teach.tokenization import WordPieceTokenizer
+from spanbert_teach.objectives import SpanBert
+from spanbert_teach.tokenization import WordPieceTokenizer, load_tokenizer
 from spanbert_teach.wordpiece import SPECIAL_TOKENS
 
 TOKENS = [*SPECIAL_TOKENS, *"abcdefghijk", "The", "##s"]
@@ -359,16 +363,34 @@ def test_without_minilm(monkeypatch):
         load_encoder("minilm")
 
 
-def test_the_course_checkpoint(monkeypatch, saved):
-    def missing(name):
-        raise FileNotFoundError(name)
+@pytest.mark.parametrize("sbo", [True, False])
+def test_a_model_comes_back_rounded_to_16_bits(tmp_path, sbo):
+    model = SpanBert(TINY, sbo=sbo, sbo_positions=7)
+    model.tokenizer = WordPieceTokenizer(TOKENS)
+    save_model(tmp_path / "model", model, provenance={})
+    stored = load_file(tmp_path / "model" / "model.safetensors")
+    assert {tensor.dtype for tensor in stored.values()} == {torch.float16}
+    loaded = load_model(tmp_path / "model")
+    assert_same(loaded.state_dict(), {n: t.half().float() for n, t in model.state_dict().items()})
+    words = loaded.encoder.embeddings.word_embeddings.weight
+    assert loaded.mlm.decoder.weight is words and not loaded.training
+    assert loaded.sbo is None or loaded.sbo.decoder.weight is words
+    assert loaded.tokenizer.tokens == TOKENS
 
-    monkeypatch.setattr(checkpoint_places, "data_path", missing)
-    with pytest.raises(FileNotFoundError, match="arrives with the lesson on pretraining"):
-        load_encoder("course")
-    monkeypatch.setattr(checkpoint_places, "data_path", lambda name: saved)
-    assert_same(load_encoder("course").state_dict(), tiny().state_dict())
-    assert load_tokenizer_of("course").tokens == TOKENS
+
+@pytest.mark.parametrize("name", COURSE)
+def test_the_courses_own_checkpoints(name):
+    model = load_model(name)
+    assert model.tokenizer.tokens == load_tokenizer().tokens == load_tokenizer_of(name).tokens
+    assert (model.sbo is not None) == (name == "course")
+    assert_same(load_encoder(name).state_dict(), model.encoder.state_dict())
+    assert load_checkpoint(name).provenance["settings"]["objective"] == COURSE[name]
+
+
+def test_a_checkpoint_without_a_masked_lm_head(tmp_path):
+    save_checkpoint(tmp_path / "encoder", tiny(), provenance={})
+    with pytest.raises(ValueError, match="has no masked-LM head, so it cannot fill a blank"):
+        load_model(tmp_path / "encoder")
 
 
 # --- the hub -------------------------------------------------------------------------------------
