@@ -11,6 +11,7 @@ LESSONS = {
     "02": "spanbert_teach.exercises.span_masking",
     "03": "spanbert_teach.exercises.attention",
     "04": "spanbert_teach.exercises.encoder",
+    "05": "spanbert_teach.exercises.objectives",
 }
 
 
