@@ -31,10 +31,10 @@ from spanbert_teach.objectives import boundary_input, joint_loss, loss_sum, tied
 BY_ID = {exercise.id: exercise for exercise in EXERCISES}
 every = pytest.mark.parametrize("exercise", EXERCISES, ids=lambda exercise: exercise.id)
 ALL_SLIPS = {
-    "05-1": SLIPS,
-    "05-2": LOSS_SLIPS,
+    "05-2": SLIPS,
+    "05-4": LOSS_SLIPS,
     "05-3": BOUNDARY_SLIPS,
-    "05-4": DECODER_SLIPS,
+    "05-1": DECODER_SLIPS,
     "05-5": JOINT_SLIPS,
 }
 
@@ -46,19 +46,19 @@ def test_targets_are_those_of_the_library():
     for start, end in itertools.combinations(range(1, 20), 2):
         sbo = sbo_targets(ids, [(start, end)], MaskOptions(max_sbo=None))
         rows = zip(sbo.left, sbo.right, sbo.position, strict=True)
-        assert BY_ID["05-1"].alternative(start, end) == list(rows)
+        assert BY_ID["05-2"].alternative(start, end) == list(rows)
         assert list(sbo.target) == list(ids[start:end])
 
 
 def test_figure_1_of_the_paper():
     """an American football game: x5 .. x8 at places 5 to 8; football is read off x4, x9, p3."""
-    assert BY_ID["05-1"].alternative(5, 9)[2] == (4, 9, 2)
+    assert BY_ID["05-2"].alternative(5, 9)[2] == (4, 9, 2)
 
 
 def test_the_loss_is_the_librarys():
     logits, targets, mask = _case(3, 5, 7, [(0, 1), (2, 0), (2, 4)])
     torch.testing.assert_close(
-        BY_ID["05-2"].alternative(logits, targets, mask),
+        BY_ID["05-4"].alternative(logits, targets, mask),
         loss_sum(logits[mask], targets[mask]) / mask.sum(),
     )
 
@@ -156,24 +156,24 @@ def joint_loss_in_steps(mlm_sum, sbo_sum, mlm_count, sbo_count, weight=1.0):
 
 
 OTHER_STYLES = [
-    ("05-1", lambda start, end: [[start - 1, end, i] for i, _ in enumerate(range(start, end))]),
-    ("05-1", lambda start, end: [(start - 1, end, np.int64(i)) for i in np.arange(end - start)]),
-    ("05-2", loss_over_all_with_ignored),
-    ("05-2", loss_over_rows),
-    ("05-2", loss_as_a_share_of_each),
-    ("05-2", loss_by_one_hot),
-    ("05-2", lambda x, t, m: F.nll_loss(x[m].log_softmax(1), t[m])),
-    ("05-2", lambda x, t, m: F.cross_entropy(x[m].log_softmax(1), t[m])),
-    ("05-2", lambda x, t, m: F.cross_entropy(x[m], t[m], reduction="sum") / m.sum()),
+    ("05-2", lambda start, end: [[start - 1, end, i] for i, _ in enumerate(range(start, end))]),
+    ("05-2", lambda start, end: [(start - 1, end, np.int64(i)) for i in np.arange(end - start)]),
+    ("05-4", loss_over_all_with_ignored),
+    ("05-4", loss_over_rows),
+    ("05-4", loss_as_a_share_of_each),
+    ("05-4", loss_by_one_hot),
+    ("05-4", lambda x, t, m: F.nll_loss(x[m].log_softmax(1), t[m])),
+    ("05-4", lambda x, t, m: F.cross_entropy(x[m].log_softmax(1), t[m])),
+    ("05-4", lambda x, t, m: F.cross_entropy(x[m], t[m], reduction="sum") / m.sum()),
     ("05-3", vector_by_gather),
     ("05-3", vector_by_columns),
-    ("05-4", tied_decoder),
-    ("05-4", Decoder),
-    ("05-4", decoder_with_a_view),
-    ("05-4", decoder_of_the_other_shape),
-    ("05-4", decoder_of_looked_up_rows),
-    ("05-4", lambda embedding: partial(F.linear, weight=embedding.weight)),
-    ("05-4", lambda embedding: lambda x: (embedding.weight @ x.T).T),
+    ("05-1", tied_decoder),
+    ("05-1", Decoder),
+    ("05-1", decoder_with_a_view),
+    ("05-1", decoder_of_the_other_shape),
+    ("05-1", decoder_of_looked_up_rows),
+    ("05-1", lambda embedding: partial(F.linear, weight=embedding.weight)),
+    ("05-1", lambda embedding: lambda x: (embedding.weight @ x.T).T),
     ("05-5", joint_loss_in_steps),
     ("05-5", lambda m, s, n, k, weight=1.0: (m * (k + 1) + weight * s * n) / (n * (k + 1))),
 ]
@@ -185,7 +185,7 @@ def test_right_in_another_style(exercise_id, answer):
     assert verdict.state == RIGHT, str(verdict)
 
 
-@pytest.mark.parametrize("exercise_id", ["05-2", "05-3", "05-5"])
+@pytest.mark.parametrize("exercise_id", ["05-4", "05-3", "05-5"])
 @pytest.mark.parametrize(
     "as_another",
     [lambda tensor: tensor.double(), lambda tensor: tensor.float(), lambda tensor: tensor * 1],
@@ -266,45 +266,45 @@ def in_place_after_use(mlm_sum, sbo_sum, mlm_count, sbo_count, weight=1.0):
 
 
 OTHER_SLIPS = [
-    ("05-1", lambda start, end: [(start, end - 1, i - start) for i in range(start, end)], "inside"),
+    ("05-2", lambda start, end: [(start, end - 1, i - start) for i in range(start, end)], "inside"),
     (
-        "05-1",
+        "05-2",
         lambda start, end: [[start - 1, end, i + 1] for i in range(end - start)],
         "position-from-1",
     ),
     (
-        "05-1",
+        "05-2",
         lambda start, end: [(i - 1, i + 1, i - start) for i in range(start, end)],
         "neighbours",
     ),
     (
-        "05-1",
+        "05-2",
         lambda start, end: [(start - 1, end + 1, i) for i in range(end - start + 1)],
         "end-included",
     ),
-    ("05-1", lambda start, end: ((start - 1, end, i) for i in range(end - start)), "not-a-list"),
+    ("05-2", lambda start, end: ((start - 1, end, i) for i in range(end - start)), "not-a-list"),
     (
-        "05-1",
+        "05-2",
         lambda start, end: torch.tensor([[start - 1, end, i] for i in range(end - start)]),
         "not-a-list",
     ),
     (
-        "05-1",
+        "05-2",
         lambda start, end: [(start - 1, end, i / 1) for i in range(end - start)],
         "not-whole-numbers",
     ),
-    ("05-2", mean_of_rows_by_loop, "mean-of-rows"),
-    ("05-2", lambda x, t, m: F.cross_entropy(x.view(-1, x.shape[-1]), t.view(-1)), "all-pieces"),
-    ("05-2", lambda x, t, m: F.nll_loss(x.softmax(-1).log()[m], t[m]), "overflows"),
+    ("05-4", mean_of_rows_by_loop, "mean-of-rows"),
+    ("05-4", lambda x, t, m: F.cross_entropy(x.view(-1, x.shape[-1]), t.view(-1)), "all-pieces"),
+    ("05-4", lambda x, t, m: F.nll_loss(x.softmax(-1).log()[m], t[m]), "overflows"),
     (
-        "05-2",
+        "05-4",
         lambda x, t, m: -x[m].log_softmax(-1).gather(1, t[m][:, None]).sum() / m.numel(),
         "divided-by-all",
     ),
-    ("05-2", lambda x, t, m: F.nll_loss(x[m].log_softmax(1), t[m]) / np.log(2), "bits"),
-    ("05-2", leaks, "gradient-elsewhere"),
-    ("05-2", half_detached, "no-gradient"),
-    ("05-2", without_gradient(BY_ID["05-2"].alternative), "no-gradient"),
+    ("05-4", lambda x, t, m: F.nll_loss(x[m].log_softmax(1), t[m]) / np.log(2), "bits"),
+    ("05-4", leaks, "gradient-elsewhere"),
+    ("05-4", half_detached, "no-gradient"),
+    ("05-4", without_gradient(BY_ID["05-4"].alternative), "no-gradient"),
     ("05-3", sum_of_vectors_by_loop, "sum"),
     ("05-3", without_left_gradient, "no-gradient"),
     ("05-3", without_gradient(BY_ID["05-3"].alternative), "no-gradient"),
@@ -315,14 +315,14 @@ OTHER_SLIPS = [
         "not-in-pairs",
     ),
     ("05-3", lambda h, r, a, b, p, t: torch.vstack((h[r, a], h[r, b], t[p])), "below-each-other"),
-    ("05-4", drawn_once_per_call, "untied"),
-    ("05-4", lambda embedding: nn.Linear(*embedding.weight.T.shape), "untied"),
-    ("05-4", module_with_bias, "bias"),
-    ("05-4", frozen, "changes-its-input"),
-    ("05-4", lambda embedding: lambda x: x @ embedding.weight.data.T, "no-gradient"),
-    ("05-4", lambda embedding: without_gradient(lambda x: x @ embedding.weight.T), "no-gradient"),
-    ("05-4", lambda embedding: nn.Embedding.from_pretrained(embedding.weight), "looked-up"),
-    ("05-4", lambda embedding: lambda x: torch.matmul(x, embedding.weight), "not-transposed"),
+    ("05-1", drawn_once_per_call, "untied"),
+    ("05-1", lambda embedding: nn.Linear(*embedding.weight.T.shape), "untied"),
+    ("05-1", module_with_bias, "bias"),
+    ("05-1", frozen, "changes-its-input"),
+    ("05-1", lambda embedding: lambda x: x @ embedding.weight.data.T, "no-gradient"),
+    ("05-1", lambda embedding: without_gradient(lambda x: x @ embedding.weight.T), "no-gradient"),
+    ("05-1", lambda embedding: nn.Embedding.from_pretrained(embedding.weight), "looked-up"),
+    ("05-1", lambda embedding: lambda x: torch.matmul(x, embedding.weight), "not-transposed"),
     ("05-5", in_place_after_use, "no-gradient"),
     ("05-5", without_gradient(BY_ID["05-5"].alternative), "no-gradient"),
     ("05-5", lambda m, s, n, k, weight=1.0: m / n + weight * s / (k + 1e-8), "1-only-when-empty"),
@@ -353,7 +353,7 @@ def test_a_decoder_that_stops_says_where():
 
         return decoder
 
-    verdict = judge(BY_ID["05-4"], tied)
+    verdict = judge(BY_ID["05-1"], tied)
     assert verdict.misconception == "crash"
     assert "in line" in verdict.message and "return x @ embedding.nothing" in verdict.message
 
@@ -387,7 +387,7 @@ def test_a_strange_result_is_wrong_and_said_to_be_so(exercise, kind):
 
 @pytest.mark.parametrize("kind", STRANGE)
 def test_a_decoder_with_a_strange_result_is_wrong_and_said_to_be_so(kind):
-    verdict = judge(BY_ID["05-4"], lambda embedding: lambda x: STRANGE[kind]())
+    verdict = judge(BY_ID["05-1"], lambda embedding: lambda x: STRANGE[kind]())
     assert verdict.state == WRONG and verdict.misconception != CHECK_CRASH, str(verdict)
 
 
@@ -410,10 +410,10 @@ def test_a_message_names_no_place_in_memory(exercise):
 
 
 def test_the_cards_examples():
-    assert BY_ID["05-1"].alternative(4, 7) == [(3, 7, 0), (3, 7, 1), (3, 7, 2)]
+    assert BY_ID["05-2"].alternative(4, 7) == [(3, 7, 0), (3, 7, 1), (3, 7, 2)]
     logits = torch.tensor([[[0.0, 0.0], [1.0986, 0.0], [5.0, 0.0]]])
     mask = torch.tensor([[True, True, False]])
-    loss = BY_ID["05-2"].alternative(logits, torch.tensor([[0, 0, 1]]), mask)
+    loss = BY_ID["05-4"].alternative(logits, torch.tensor([[0, 0, 1]]), mask)
     assert float(loss) == pytest.approx((math.log(2) + math.log(4 / 3)) / 2, abs=5e-4)
     assert f"{float(loss):.3f}" == "0.490"
     hidden = torch.tensor([[[1.0], [2.0], [3.0]], [[4.0], [5.0], [6.0]]])
@@ -421,7 +421,7 @@ def test_the_cards_examples():
     vector = BY_ID["05-3"].alternative(hidden, *places, torch.tensor([[0.5, 0.25]]))
     assert vector.tolist() == [[4.0, 6.0, 0.5, 0.25]]
     table = nn.Embedding(3, 2, _weight=torch.tensor([[1.0, 0.0], [0.0, 10.0], [1.0, 1.0]]))
-    logits = BY_ID["05-4"].alternative(table)(torch.tensor([[2.0, 3.0]]))
+    logits = BY_ID["05-1"].alternative(table)(torch.tensor([[2.0, 3.0]]))
     assert logits.tolist() == [[2.0, 30.0, 5.0]]
     sums = torch.tensor(70.0), torch.tensor(12.0)
     assert float(BY_ID["05-5"].alternative(*sums, 7, 3)) == 13.0

@@ -1,6 +1,6 @@
-"""The exercises of lesson 05, in order; the first, what the two boundaries predict, is here.
+"""The exercises of lesson 05, in order; 05-2, what the two boundaries predict, is here.
 
-05-2 is in `objectives_loss`, 05-3 in `objectives_boundary`, 05-4 in `objectives_decoder`, 05-5 in
+05-1 is in `objectives_decoder`, 05-3 in `objectives_boundary`, 05-4 in `objectives_loss`, 05-5 in
 `objectives_joint`.
 """
 
@@ -218,8 +218,9 @@ def _targets_alternative(start, end):
 
 
 EXERCISES = (
+    TIED_DECODER,
     Exercise(
-        id="05-1",
+        id="05-2",
         title="What the boundaries predict",
         function="sbo_targets_of",
         minutes=5,
@@ -234,8 +235,7 @@ EXERCISES = (
         ),
         alternative=_targets_alternative,
     ),
-    MLM_LOSS,
     BOUNDARY_VECTOR,
-    TIED_DECODER,
+    MLM_LOSS,
     JOINT_LOSS,
 )

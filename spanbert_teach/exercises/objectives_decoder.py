@@ -1,4 +1,4 @@
-"""Exercise 05-4: a decoder that is the word embeddings themselves."""
+"""Exercise 05-1: a decoder that is the word embeddings themselves."""
 
 from collections.abc import Callable
 
@@ -154,7 +154,7 @@ def _tied_alternative(embedding):
 
 
 TIED_DECODER = Exercise(
-    id="05-4",
+    id="05-1",
     title="A decoder without a weight of its own",
     function="decoder_of",
     minutes=8,

@@ -1,4 +1,4 @@
-"""Wrong answers to exercise 05-4: those that their numbers tell of (`SLIPS`), and others."""
+"""Wrong answers to exercise 05-1: those that their numbers tell of (`SLIPS`), and others."""
 
 import copy
 from collections.abc import Callable

@@ -159,7 +159,7 @@ def _sums(mlm: float, sbo: float, dtype: torch.dtype = torch.float32) -> tuple[T
 
 
 def check_both_losses(fn) -> None:
-    """`both_losses(mlm_sum, sbo_sum, mlm_count, sbo_count, weight)`: as the authors' code has it."""
+    """`both_losses(mlm_sum, sbo_sum, mlm_count, sbo_count, weight)`: as in the authors' code."""
     without_target = (*_sums(7.0, 0.0), 2, 0)
     first = (*_sums(70.0, 12.0), 7, 3, 2.0)
     for case, hint in (

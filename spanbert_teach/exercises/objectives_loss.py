@@ -1,4 +1,4 @@
-"""Exercise 05-2: the loss of the masked language model."""
+"""Exercise 05-4: the loss of the masked language model."""
 
 import torch
 from torch.nn import functional as F
@@ -90,7 +90,7 @@ def _loss_alternative(logits, targets, mask):
 
 
 MLM_LOSS = Exercise(
-    id="05-2",
+    id="05-4",
     title="The loss of the masked pieces",
     function="mlm_loss",
     minutes=8,

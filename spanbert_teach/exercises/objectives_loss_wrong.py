@@ -1,4 +1,4 @@
-"""Wrong answers to exercise 05-2, and what they tell of."""
+"""Wrong answers to exercise 05-4, and what they tell of."""
 
 import math
 
