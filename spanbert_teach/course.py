@@ -184,7 +184,12 @@ def run_fill(arguments: argparse.Namespace) -> int:
         if arguments.by is None and model.sbo is None:
             ways = ("mlm",)
         for by in ways:
-            print(fill(arguments.text, model, by, arguments.top))
+            try:
+                print(fill(arguments.text, model, by, arguments.top))
+            except ValueError as error:
+                if by != "sbo" or arguments.by == "sbo":
+                    raise
+                print(error)  # the other ways can
     except (OSError, ValueError, ImportError) as error:
         print(f"✗ {error}")
         return 1
