@@ -1,6 +1,7 @@
 """Trains the course's three checkpoints, which differ in their objective alone.
 
     python tools/pretrain_trio.py trunk            what all three share: token masks, short blocks
+    python tools/pretrain_trio.py trunk-128        the same, going on with blocks that grow to 128
     python tools/pretrain_trio.py spanbert         one branch of it, or mlm-spans, or mlm-tokens
     python tools/pretrain_trio.py scratch          to compare: span masks and full blocks at once
     python tools/pretrain_trio.py                  all that is not done yet, one after the other
@@ -37,28 +38,31 @@ from spanbert_teach.pretraining_state import CHECKPOINT, FILM, LOG  # noqa: E402
 TRUNK = Settings(
     "mlm-tokens", stages=(Stage(32, 64, 6000),), peak_rate=7e-4, warmup=200, dropout=0.0, seed=1
 )
+# Positions behind the first 32 are new to the trunk; to learn them under token masks costs least.
+LONGER = {"stages": (Stage(64, 64, 300), Stage(128, 32, 900)), "warmup": 100}
 # Without a trunk, for as many pieces as five minutes on two cores: it stays on the plateau.
 SCRATCH = Settings(
     "mlm-spans", stages=(Stage(128, 32, 600),), peak_rate=7e-4, warmup=200, dropout=0.0, seed=1
 )
 ALONE = {"trunk": TRUNK, "scratch": SCRATCH}
 BRANCHES = ("spanbert", "mlm-tokens", "mlm-spans")
-STAGES = (Stage(64, 64, 300), Stage(128, 32, 2400))
+PARENTS = {"trunk-128": "trunk"} | dict.fromkeys(BRANCHES, "trunk-128")
+BRANCH = {"stages": (Stage(128, 32, 2100),), "warmup": 100}
 
 
 def settings_of(name: str, folder: Path) -> Settings:
-    """The settings of a run; a branch starts from the trunk in `folder`."""
+    """The settings of a run, where those that it starts from are in `folder`."""
     if name in ALONE:
         return ALONE[name]
-    return Settings(
-        name,
-        stages=STAGES,
-        start=os.path.relpath(folder / "trunk" / CHECKPOINT),
-        peak_rate=7e-4,
-        warmup=200,
-        dropout=0.0,
-        seed=2,
-    )
+    shared = {"peak_rate": 7e-4, "dropout": 0.0, "start": checkpoint_of(PARENTS[name], folder)}
+    if name == "trunk-128":
+        return Settings("mlm-tokens", seed=2, **shared, **LONGER)
+    return Settings(name, seed=3, **shared, **BRANCH)
+
+
+def checkpoint_of(name: str, folder: Path) -> str:
+    """Where a finished run has its checkpoint, as seen from here."""
+    return os.path.relpath(folder / name / CHECKPOINT)
 
 
 def train(name: str, folder: Path) -> None:
@@ -85,8 +89,10 @@ def publish(name: str, folder: Path) -> None:
         "machine": f"{platform.machine()}, {torch.get_num_threads()} threads, "
         f"torch {torch.__version__}, {torch.backends.cpu.get_cpu_capability()}",
     }
+    if name in PARENTS:
+        start = Path(checkpoint_of(PARENTS[name], folder))
+        record["start_sha256"] = sha256(start / "model.safetensors")
     if name in BRANCHES:
-        record["trunk_sha256"] = sha256(folder / "trunk" / CHECKPOINT / "model.safetensors")
         target = ROOT / "data" / "checkpoints" / name
         shutil.rmtree(target, ignore_errors=True)
         shutil.copytree(run / CHECKPOINT, target)
@@ -96,7 +102,7 @@ def publish(name: str, folder: Path) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Train the course's three checkpoints.")
-    names = ("trunk", *BRANCHES, "scratch")
+    names = ("trunk", "trunk-128", *BRANCHES, "scratch")
     parser.add_argument("names", nargs="*", help=f"of {', '.join(names)}; all when none")
     parser.add_argument("--folder", type=Path, default=ROOT / "runs", help="where runs are kept")
     options = parser.parse_args()
