@@ -102,7 +102,11 @@ class SpanBoundaryHead(nn.Module):
             batch_index, left, right: (targets,) row, column before the span, column after it.
             position: (targets,) of the piece in its span, from 0.
         """
-        x = boundary_input(hidden, batch_index, left, right, self.positions(position))
+        where = (batch_index, left, right)
+        return self.logits(boundary_input(hidden, *where, self.positions(position)))
+
+    def logits(self, x: Tensor) -> Tensor:
+        """(targets, 2 * hidden + position size), see `boundary_input` -> (targets, vocabulary)."""
         x = self.norm1(F.gelu(self.linear1(x)))
         x = self.norm2(F.gelu(self.linear2(x)))
         return self.decoder(x) + self.bias
