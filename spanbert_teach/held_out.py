@@ -4,7 +4,7 @@ The same blocks and the same masks for all. Whatever is hidden reads [MASK] (no 
 pieces), so nobody sees a piece that it is asked for. Lesson `05_sbo_vs_mlm`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
@@ -31,12 +31,18 @@ class HeldOut:
 
 
 def hide(
-    table: BlockTable, tokenizer: WordPieceTokenizer, masking: str, most: int | None = None
+    table: BlockTable,
+    tokenizer: WordPieceTokenizer,
+    masking: str,
+    most: int | None = None,
+    *,
+    replaced: bool = False,
 ) -> HeldOut:
     """The blocks of a table, or `most` of them taken evenly, with a fixed mask.
 
     Args:
         masking: of `MASKINGS`: which pieces are hidden.
+        replaced: True for [MASK], random and kept pieces, 80/10/10, as in training.
     """
     if masking not in MASKINGS:
         raise ValueError(f"masking={masking!r}: expected one of {', '.join(MASKINGS)}.")
@@ -44,11 +50,14 @@ def hide(
     numbers = np.arange(count) * len(table) // count
     rows = table.rows(numbers)
     specials = [tokenizer.id(token) for token in ("[PAD]", "[CLS]", "[SEP]", "[MASK]")]
+    options = MASKINGS[masking]
+    if replaced:
+        options = replace(options, replacement="piece" if masking == "tokens" else "span")
     masked = mask_batch(
         rows.ids,
         rows.word_starts,
         rows.maskable,
-        MASKINGS[masking],
+        options,
         seed=SEED,
         epoch=0,
         index=numbers,
