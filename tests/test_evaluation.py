@@ -1,0 +1,247 @@
+"""What a model answers: by hand on a tiny case, piece by piece on another, and true boundaries."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from test_held_out import TOKENIZER, table_of
+from torch.nn import functional as F
+
+from spanbert_teach import evaluation
+from spanbert_teach.evaluation import (
+    Answers,
+    answers,
+    hidden_states,
+    joined,
+    mlm_answers,
+    sbo_answers,
+    sbo_columns,
+    shuffled_boundaries,
+)
+from spanbert_teach.held_out import hide
+from spanbert_teach.masking import SboBatch
+from spanbert_teach.model import SpanBertConfig
+from spanbert_teach.objectives import SpanBert
+
+CONFIG = SpanBertConfig(
+    vocab_size=len(TOKENIZER),
+    hidden_size=32,
+    num_hidden_layers=2,
+    num_attention_heads=2,
+    intermediate_size=48,
+    max_position_embeddings=80,
+)
+HELD = hide(table_of([60, 33, 1, 50, 60, 12, 45]), TOKENIZER, "spans")
+
+
+def model(**options) -> SpanBert:
+    found = SpanBert(CONFIG, generator=torch.Generator().manual_seed(1), **options)
+    draw = torch.Generator().manual_seed(2)
+    with torch.no_grad():
+        for parameter in found.parameters():
+            parameter += 0.1 * torch.randn(parameter.shape, generator=draw)
+    return found
+
+
+# --- numbers that can be checked by hand ----------------------------------------------------------
+
+
+def test_accuracy_and_loss_of_three_answers_by_hand():
+    share = torch.tensor([[0.5, 0.25, 0.25], [0.125, 0.125, 0.75], [0.6, 0.3, 0.1]])
+    row, column, target = torch.tensor([[0, 0, 1], [3, 4, 2], [0, 1, 1]])
+    found = answers(share.log() + 5, row, column, target)  # a shift changes no probability
+    assert found.guess.tolist() == [0, 2, 0]
+    assert found.correct.tolist() == [True, False, False]
+    assert found.accuracy == pytest.approx(1 / 3)
+    np.testing.assert_allclose(found.loss, [math.log(2), math.log(8), -math.log(0.3)], rtol=1e-6)
+    assert found.cross_entropy == pytest.approx(math.log(2 * 8 / 0.3) / 3)
+    assert (found.row.tolist(), found.column.tolist()) == ([0, 0, 1], [3, 4, 2])
+    assert found.target.tolist() == [0, 1, 1]
+
+
+def test_joined_answers_are_one_after_the_other():
+    def part(*numbers):
+        return Answers(*(np.array(numbers) + k for k in range(5)))
+
+    found = joined([part(1, 2), part(), part(7)])
+    assert found.row.tolist() == [1, 2, 7] and found.loss.tolist() == [5, 6, 11]
+
+
+# --- the same, piece by piece --------------------------------------------------------------------
+
+
+@torch.no_grad()
+def alone(model: SpanBert, row: int) -> torch.Tensor:
+    """(length, hidden) of one block, without padding and without the others."""
+    size = int(HELD.rows.real[row].sum())
+    return model.eval().encoder(HELD.masked.input_ids[row : row + 1, :size]).hidden[0]
+
+
+def nats(logits: torch.Tensor, target: int) -> float:
+    return float(torch.logsumexp(logits, -1) - logits[target])
+
+
+@torch.no_grad()
+def test_mlm_answers_are_those_of_each_hidden_piece():
+    net = model()
+    found = mlm_answers(net, HELD)
+    places = HELD.masked.mask.nonzero().tolist()
+    assert list(map(list, zip(found.row, found.column, strict=True))) == places
+    for number, (row, column) in enumerate(places):
+        logits = net.mlm(alone(net, row)[column])
+        target = HELD.rows.ids[row, column]
+        assert found.target[number] == target
+        assert found.guess[number] == logits.argmax()
+        assert found.loss[number] == pytest.approx(nats(logits, target), abs=1e-4)
+    hits = [HELD.rows.ids[r, c] == g for (r, c), g in zip(places, found.guess, strict=True)]
+    assert found.accuracy == pytest.approx(np.mean(hits))
+
+
+@torch.no_grad()
+def test_sbo_answers_are_those_of_each_piece_of_a_span():
+    net = model()
+    found = sbo_answers(net, HELD)
+    layers = ((net.sbo.linear1, net.sbo.norm1), (net.sbo.linear2, net.sbo.norm2))
+    number = 0
+    for row, start, end in HELD.masked.spans.tolist():
+        length = HELD.rows.maskable[row].sum()
+        if start == 1 or end == length + 1:
+            continue  # at the edge
+        states = alone(net, row)
+        for place in range(min(end - start, 15)):
+            read = [states[start - 1], states[end], net.sbo.positions.weight[place]]
+            x = torch.cat(read)
+            for linear, norm in layers:
+                x = norm(F.gelu(linear(x)))
+            logits = net.encoder.embeddings.word_embeddings.weight @ x + net.sbo.bias
+            assert (found.row[number], found.column[number]) == (row, start + place)
+            target = HELD.rows.ids[row, start + place]
+            assert found.target[number] == target and found.guess[number] == logits.argmax()
+            assert found.loss[number] == pytest.approx(nats(logits, target), abs=1e-4)
+            number += 1
+    assert number == len(found.target) > 10
+
+
+def test_parts_are_as_the_whole(monkeypatch):
+    net = model()
+    whole = mlm_answers(net, HELD), sbo_answers(net, HELD)
+    monkeypatch.setattr(evaluation, "PART", 7)
+    for a, b in zip(whole, (mlm_answers(net, HELD), sbo_answers(net, HELD)), strict=True):
+        for name in ("row", "column", "target", "guess"):
+            assert (getattr(a, name) == getattr(b, name)).all()
+        np.testing.assert_allclose(a.loss, b.loss, atol=1e-5)
+
+
+# --- hidden states -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_hidden_states_are_without_dropout_and_restore_the_mode(training):
+    net = model().train(training)
+    a, b = hidden_states(net, HELD), hidden_states(net, HELD, batch=3)
+    assert net.training is training and net.encoder.training is training
+    torch.testing.assert_close(a, b, atol=1e-5, rtol=0)
+    assert a.dtype == torch.float32 and a.shape == (*HELD.rows.ids.shape, 32)
+    assert not a.requires_grad
+    for row in (0, 2):
+        states = alone(net, row)
+        torch.testing.assert_close(a[row, : len(states)], states, atol=1e-5, rtol=0)
+
+
+def test_the_mode_is_restored_after_a_failure():
+    net = model().train()
+    net.encoder.forward = lambda *_: 1 / 0
+    with pytest.raises(ZeroDivisionError):
+        hidden_states(net, HELD)
+    assert net.training
+
+
+def test_bf16_gives_nearly_the_same_states_as_float32():
+    net = model()
+    exact, rough = hidden_states(net, HELD), hidden_states(net, HELD, "bf16")
+    assert rough.dtype == torch.float32 and not torch.equal(exact, rough)
+    assert (exact - rough)[torch.from_numpy(HELD.rows.real)].abs().mean() < 0.05
+
+
+def test_known_hidden_states_are_used():
+    net = model()
+    hidden = hidden_states(net, HELD)
+    for ask in (mlm_answers, sbo_answers):
+        assert (ask(net, HELD, hidden).loss == ask(net, HELD).loss).all()
+        assert (ask(net, HELD, hidden + 1).loss != ask(net, HELD).loss).any()
+
+
+# --- shuffled boundaries -------------------------------------------------------------------------
+
+
+def sbo_of(spans) -> SboBatch:
+    """The targets of spans (row, left, number of pieces)."""
+    rows = [
+        (row, left, left + size + 1, place, 100 * number + place)
+        for number, (row, left, size) in enumerate(spans)
+        for place in range(size)
+    ]
+    return SboBatch(*torch.tensor(rows, dtype=torch.long).reshape(-1, 5).T)
+
+
+SPAN = st.tuples(st.integers(0, 9), st.integers(0, 99), st.integers(1, 15))
+
+
+@given(
+    spans=st.lists(SPAN, min_size=2, max_size=20, unique_by=lambda span: span[:2]),
+    seed=st.integers(0, 99),
+)
+def test_no_span_keeps_its_boundaries_and_all_targets_stay(spans, seed):
+    true = sbo_of(spans)
+    other = shuffled_boundaries(true, np.random.default_rng(seed))
+    assert torch.equal(other.target, true.target) and torch.equal(other.position, true.position)
+    own = list(zip(true.batch.tolist(), true.left.tolist(), true.right.tolist(), strict=True))
+    given_ = list(zip(other.batch.tolist(), other.left.tolist(), other.right.tolist(), strict=True))
+    assert all(a != b for a, b in zip(own, given_, strict=True))
+    pairs = set(zip(own, given_, strict=True))
+    assert len(pairs) == len(spans)  # all pieces of a span move together
+    assert {b for _, b in pairs} == set(own)  # and each boundary is given to one span
+
+
+def test_shuffled_boundaries_depend_on_the_generator_alone():
+    true = HELD.masked.sbo
+    a, b = (shuffled_boundaries(true, np.random.default_rng(1)) for _ in range(2))
+    c = shuffled_boundaries(true, np.random.default_rng(2))
+    assert torch.equal(a.left, b.left) and not torch.equal(a.left, c.left)
+
+
+def test_one_span_has_no_other_to_change_with():
+    with pytest.raises(ValueError, match="one span"):
+        shuffled_boundaries(sbo_of([(0, 3, 4)]), np.random.default_rng(0))
+    empty = shuffled_boundaries(sbo_of([]), np.random.default_rng(0))
+    assert len(empty.target) == 0
+
+
+def test_answers_with_other_boundaries_are_about_the_same_pieces():
+    net = model()
+    true = sbo_answers(net, HELD)
+    shuffled = shuffled_boundaries(HELD.masked.sbo, np.random.default_rng(0))
+    other = sbo_answers(net, HELD, sbo=shuffled)
+    for name in ("row", "column", "target"):
+        assert (getattr(true, name) == getattr(other, name)).all()
+    assert (true.loss != other.loss).mean() > 0.9
+
+
+def test_columns_are_where_the_targets_stand():
+    columns = sbo_columns(HELD.masked.sbo).numpy()
+    assert (HELD.rows.ids[HELD.masked.sbo.batch, columns] == HELD.masked.sbo.target.numpy()).all()
+
+
+# --- what cannot be asked ------------------------------------------------------------------------
+
+
+def test_questions_that_cannot_be_answered_are_refused():
+    with pytest.raises(ValueError, match="no span boundary head"):
+        sbo_answers(model(sbo=False), HELD)
+    tokens = hide(table_of([60, 33]), TOKENIZER, "tokens")
+    with pytest.raises(ValueError, match="no span is hidden"):
+        sbo_answers(model(), tokens)
+    assert len(mlm_answers(model(sbo=False), tokens).target) == tokens.masked.mask.sum()
