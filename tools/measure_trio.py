@@ -33,6 +33,7 @@ from spanbert_teach.objectives import SpanBert  # noqa: E402
 from spanbert_teach.paths import data_path  # noqa: E402
 
 TRIO = {"mlm-tokens": "course-mlm-tokens", "mlm-spans": "course-mlm-spans", "spanbert": "course"}
+FEW = 100  # blocks: so many are asked again whenever the tests run
 LONGEST = 10  # spans of more pieces are too few to compare by position
 
 
@@ -100,7 +101,12 @@ def measure(model: SpanBert, masking: str) -> dict[str, object]:
     hidden = hidden_states(model, held)
     spans = held.masked.spans.numpy()
     mlm = mlm_answers(model, held, hidden)
-    found: dict[str, object] = {"mlm": figures(mlm), "mlm_as_trained": as_trained(model, masking)}
+    few = mlm_answers(model, held_out("test", masking, most=FEW))
+    found: dict[str, object] = {
+        "mlm": figures(mlm),
+        "mlm_as_trained": as_trained(model, masking),
+        "mlm_on_few": figures(few),
+    }
     if masking == "tokens":
         return found
     found["mlm_by_place"] = by_place(mlm, spans)

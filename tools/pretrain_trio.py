@@ -3,7 +3,6 @@
     python tools/pretrain_trio.py trunk            what all three share: token masks, short blocks
     python tools/pretrain_trio.py trunk-128        the same, going on with blocks that grow to 128
     python tools/pretrain_trio.py spanbert         one branch of it, or mlm-spans, or mlm-tokens
-    python tools/pretrain_trio.py scratch          to compare: span masks and full blocks at once
     python tools/pretrain_trio.py                  all that is not done yet, one after the other
 
 A run is kept in `--folder` (default: runs/, which git ignores), stops at any moment and goes on
@@ -40,11 +39,6 @@ TRUNK = Settings(
 )
 # Positions behind the first 32 are new to the trunk; to learn them under token masks costs least.
 LONGER = {"stages": (Stage(64, 64, 300), Stage(128, 32, 900)), "warmup": 100}
-# Without a trunk, for as many pieces as five minutes on two cores: it stays on the plateau.
-SCRATCH = Settings(
-    "mlm-spans", stages=(Stage(128, 32, 600),), peak_rate=7e-4, warmup=200, dropout=0.0, seed=1
-)
-ALONE = {"trunk": TRUNK, "scratch": SCRATCH}
 BRANCHES = ("spanbert", "mlm-tokens", "mlm-spans")
 PARENTS = {"trunk-128": "trunk"} | dict.fromkeys(BRANCHES, "trunk-128")
 BRANCH = {"stages": (Stage(128, 32, 2100),), "warmup": 100}
@@ -52,8 +46,8 @@ BRANCH = {"stages": (Stage(128, 32, 2100),), "warmup": 100}
 
 def settings_of(name: str, folder: Path) -> Settings:
     """The settings of a run, where those that it starts from are in `folder`."""
-    if name in ALONE:
-        return ALONE[name]
+    if name == "trunk":
+        return TRUNK
     shared = {"peak_rate": 7e-4, "dropout": 0.0, "start": checkpoint_of(PARENTS[name], folder)}
     if name == "trunk-128":
         return Settings("mlm-tokens", seed=2, **shared, **LONGER)
@@ -102,7 +96,7 @@ def publish(name: str, folder: Path) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Train the course's three checkpoints.")
-    names = ("trunk", "trunk-128", *BRANCHES, "scratch")
+    names = ("trunk", "trunk-128", *BRANCHES)
     parser.add_argument("names", nargs="*", help=f"of {', '.join(names)}; all when none")
     parser.add_argument("--folder", type=Path, default=ROOT / "runs", help="where runs are kept")
     options = parser.parse_args()
