@@ -48,7 +48,7 @@ def figures(answers: Answers) -> dict[str, float]:
 
 def places_in_spans(answers: Answers, spans: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """For each answer the length of its span, and its place in it, from 1."""
-    length = np.zeros((answers.row.max() + 1, answers.column.max() + 1), dtype=int)
+    length = np.zeros((spans[:, 0].max() + 1, spans[:, 2].max()), dtype=int)
     place = np.zeros_like(length)
     for row, start, end in spans:
         length[row, start:end] = end - start
