@@ -62,7 +62,8 @@ def best_three(model, encoding, span, logits) -> list[str]:
     lines = []
     for place, row in zip(range(*span), logits, strict=True):
         found = row.topk(4)
-        assert found.values.diff().abs().min() > 1e-3, "another processor might change the order"
+        # Twenty times what rounding changes from one processor to another.
+        assert found.values.diff().abs().min() > 2e-4, "another processor might change the order"
         best = [model.tokenizer.tokens[i] for i in found.indices[:3]]
         line = f"{encoding.tokens[place]:7} " + " ".join(f"{piece:12}" for piece in best)
         lines.append(line.rstrip())
