@@ -402,6 +402,24 @@ FOR_EVER = {
 
 
 @needs_alarm
+@every
+def test_an_answer_without_end_is_stopped(exercise, monkeypatch):
+    monkeypatch.setattr(checking, "LIMIT", 0.1)
+
+    def never_ends(*args):
+        while True:
+            pass
+
+    assert judge(exercise, never_ends).misconception == ENDLESS
+
+
+@every
+def test_a_message_names_no_place_in_memory(exercise):
+    for wrong in exercise.wrong:
+        assert " at 0x" not in judge(exercise, wrong.answer).message
+
+
+@needs_alarm
 @pytest.mark.parametrize("kind", FOR_EVER)
 def test_a_loop_without_end_is_stopped(kind, monkeypatch):
     monkeypatch.setattr(checking, "LIMIT", 0.1)

@@ -78,7 +78,7 @@ class Exercise:
 
 def shown(value: Any, limit: int = 120) -> str:
     """The value on one line, as Python writes it; the middle is left out when it is long."""
-    text = re.sub(r"\s*\n\s*", " ", repr(value))
+    text = re.sub(r"\s*\n\s*", " ", re.sub(r" at 0x[0-9a-fA-F]+", "", repr(value)))
     return text if len(text) <= limit else f"{text[: limit - 20]} … {text[-15:]}"
 
 
