@@ -38,10 +38,10 @@ TRUNK = Settings(
     "mlm-tokens", stages=(Stage(32, 64, 6000),), peak_rate=7e-4, warmup=200, dropout=0.0, seed=1
 )
 # Positions behind the first 32 are new to the trunk; to learn them under token masks costs least.
-LONGER = {"stages": (Stage(64, 64, 300), Stage(128, 32, 900)), "warmup": 100}
+LONGER = {"stages": (Stage(64, 64, 300), Stage(128, 32, 7000)), "warmup": 100}
 BRANCHES = ("spanbert", "mlm-tokens", "mlm-spans")
 PARENTS = {"trunk-128": "trunk"} | dict.fromkeys(BRANCHES, "trunk-128")
-BRANCH = {"stages": (Stage(128, 32, 2100),), "warmup": 100}
+BRANCH = {"stages": (Stage(128, 32, 2700),), "warmup": 100}
 
 
 def settings_of(name: str, folder: Path) -> Settings:
