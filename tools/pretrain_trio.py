@@ -4,6 +4,8 @@
     python tools/pretrain_trio.py trunk-128        the same, going on with blocks that grow to 128
     python tools/pretrain_trio.py spanbert         one branch of it, or mlm-spans, or mlm-tokens
     python tools/pretrain_trio.py                  all that is not done yet, one after the other
+    python tools/pretrain_trio.py plateau-base     a short run from scratch, of those that show what
+                                                   gets a model off the plateau (see TRIALS)
 
 A run is kept in `--folder` (default: runs/, which git ignores), stops at any moment and goes on
 when it is called again. When a branch is done, its checkpoint goes to data/checkpoints/ and its log
@@ -11,6 +13,7 @@ and film to data/runs/. One run at a time: a lock sees to that.
 """
 
 import argparse
+import dataclasses
 import json
 import os
 import platform
@@ -43,11 +46,24 @@ BRANCHES = ("spanbert", "mlm-tokens", "mlm-spans")
 PARENTS = {"trunk-128": "trunk"} | dict.fromkeys(BRANCHES, "trunk-128")
 BRANCH = {"stages": (Stage(128, 32, 2700),), "warmup": 100}
 
+# What gets a model off the plateau: short runs from scratch, which differ from the first in one
+# thing each. All read 2,048 pieces a step.
+BASE = dataclasses.replace(TRUNK, stages=(Stage(32, 64, 1500),))
+TRIALS = {
+    "plateau-base": BASE,
+    "plateau-128": dataclasses.replace(BASE, stages=(Stage(128, 16, 1500),)),
+    "plateau-spans": dataclasses.replace(BASE, objective="mlm-spans"),
+    "plateau-random": dataclasses.replace(BASE, positions="random"),
+    "plateau-fast": dataclasses.replace(BASE, peak_rate=2e-3),
+}
+
 
 def settings_of(name: str, folder: Path) -> Settings:
     """The settings of a run, where those that it starts from are in `folder`."""
     if name == "trunk":
         return TRUNK
+    if name in TRIALS:
+        return TRIALS[name]
     shared = {"peak_rate": 7e-4, "dropout": 0.0, "start": checkpoint_of(PARENTS[name], folder)}
     if name == "trunk-128":
         return Settings("mlm-tokens", seed=2, **shared, **LONGER)
@@ -69,11 +85,11 @@ def train(name: str, folder: Path) -> None:
 
 
 def publish(name: str, folder: Path) -> None:
-    """Copy log, film and, of a branch, the checkpoint into data/, with hashes beside them."""
+    """Copy into data/: the log, the film but of a trial, a branch's checkpoint; hashes beside."""
     run = folder / name
     kept = ROOT / "data" / "runs" / name
     kept.mkdir(parents=True, exist_ok=True)
-    for file in (LOG, FILM):
+    for file in (LOG,) if name in TRIALS else (LOG, FILM):
         shutil.copyfile(run / file, kept / file)
     weights = run / CHECKPOINT / "model.safetensors"
     record = {
@@ -97,11 +113,12 @@ def publish(name: str, folder: Path) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(description="Train the course's three checkpoints.")
     names = ("trunk", "trunk-128", *BRANCHES)
-    parser.add_argument("names", nargs="*", help=f"of {', '.join(names)}; all when none")
+    known = (*names, *TRIALS)
+    parser.add_argument("names", nargs="*", help=f"of {', '.join(known)}; none: the first five")
     parser.add_argument("--folder", type=Path, default=ROOT / "runs", help="where runs are kept")
     options = parser.parse_args()
-    if unknown := sorted(set(options.names) - set(names)):
-        parser.error(f"no run {', '.join(unknown)}; there is {', '.join(names)}")
+    if unknown := sorted(set(options.names) - set(known)):
+        parser.error(f"no run {', '.join(unknown)}; there is {', '.join(known)}")
     lock = FileLock(Path(tempfile.gettempdir()) / "spanbert-teach-pretraining.lock")
     try:
         with lock.acquire(timeout=0):
