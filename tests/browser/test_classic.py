@@ -8,9 +8,14 @@ from playwright.sync_api import expect
 from tools.notebooks import ROOT, read
 
 from . import test_lesson_02 as masking
+from . import test_lesson_03 as attention
+from . import test_lesson_04 as ripple
+from . import test_lesson_05 as guesses
 from .toy import VIEW, cell, save
 
 pytestmark = pytest.mark.browser
+
+THIS_CHECKOUT = f"import sys\nsys.path.insert(0, {str(ROOT)!r})"
 
 
 def test_runs_a_notebook_and_its_errors(classic, tmp_path):
@@ -44,8 +49,7 @@ def test_views_and_sliders_follow_the_keyboard(classic, tmp_path):
 def open_lesson(classic, path, tmp_path):
     """A notebook, run by this checkout's library."""
     notebook = read(path)
-    here = f"import sys\nsys.path.insert(0, {str(ROOT)!r})"
-    notebook.cells.insert(0, new_code_cell(here, id="this-checkout"))
+    notebook.cells.insert(0, new_code_cell(THIS_CHECKOUT, id="this-checkout"))
     nbformat.write(notebook, tmp_path / "lesson.ipynb")
     page = classic.open(tmp_path / "lesson.ipynb")
     page.run_all()
@@ -114,3 +118,41 @@ def test_the_view_of_lesson_01_steps_with_ipywidgets_7(classic, tmp_path):
     page.press(slider, "End")
     assert view.locator(".chip:visible b").all_inner_texts() == ["V", "##ot", "##ing"]
     page.screenshot("lesson-01")
+
+
+def test_the_views_of_lessons_03_to_05_live_with_ipywidgets_7(classic, tmp_path):
+    """Each on a model without training: what is drawn and what answers is the same."""
+    page = classic.open(
+        save(
+            tmp_path / "views.ipynb",
+            cell("this-checkout", THIS_CHECKOUT),
+            cell("heads", attention.SET_UP + attention.OWN),
+            cell("ripple", ripple.FAILS),
+            cell("guesses", guesses.FAILS),
+        )
+    )
+    page.run_all()
+    assert page.errors() == []
+
+    heads = page.output("heads").locator(".attention-heads")
+    drawn = attention.links(heads)
+    page.press(page.slider(heads, 1))
+    assert attention.where(heads)[1] == "2 of 4" and attention.links(heads) != drawn
+    attention.type_text(heads, "the war of the king")
+    page.screenshot("heads", of=heads)
+
+    view = page.output("ripple").locator(".ripple")
+    ripple.ready(view)
+    ripple.show_model(page, view, 1)
+    view.locator(".piece").nth(1).click()
+    ripple.ready(view)
+    assert ripple.columns(view) == {1} == {ripple.source(view)}
+    page.screenshot("ripple", of=view)
+
+    view = page.output("guesses").locator(".span-guesses")
+    guesses.piece(view, 1).click()
+    guesses.piece(view, 3).click()
+    assert guesses.hidden(view) == [1, 2, 3]
+    expect(view.locator("table thead b")).to_have_count(3)
+    assert guesses.columns(view)[0] == "The"
+    page.screenshot("guesses", of=view)
