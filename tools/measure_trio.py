@@ -2,6 +2,9 @@
 
     python tools/measure_trio.py                  the test split, as the lesson quotes it
     python tools/measure_trio.py --print-only     the same, without writing
+    python tools/measure_trio.py --again runs     and the branches with another seed, which lie in
+                                                  runs/ when they were trained here; without it,
+                                                  their figures stay as they are
 
 All are asked the same: 777 blocks of documents that nobody trained on, 15% of their pieces hidden,
 every hidden piece reads [MASK]. Beside them the n-grams of `tools/measure_ngrams.py`. About a
@@ -31,6 +34,8 @@ from spanbert_teach.evaluation import (  # noqa: E402
 from spanbert_teach.held_out import MASKINGS, held_out, hide  # noqa: E402
 from spanbert_teach.objectives import SpanBert  # noqa: E402
 from spanbert_teach.paths import data_path  # noqa: E402
+from spanbert_teach.pretraining_state import CHECKPOINT  # noqa: E402
+from tools.pretrain_trio import AGAIN  # noqa: E402
 
 TRIO = {"mlm-tokens": "course-mlm-tokens", "mlm-spans": "course-mlm-spans", "spanbert": "course"}
 FEW = 100  # blocks: so many are asked again whenever the tests run
@@ -122,10 +127,18 @@ def measure(model: SpanBert, masking: str) -> dict[str, object]:
     return found
 
 
+def again(checkpoint: Path) -> dict[str, dict[str, float]]:
+    """The MLM accuracy of a branch that was trained with another seed."""
+    model = load_model(checkpoint)
+    return {masking: figures(mlm_answers(model, held_out("test", masking))) for masking in MASKINGS}
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description="Measure the course's three checkpoints.")
     parser.add_argument("--print-only", action="store_true", help="do not write the file")
+    parser.add_argument("--again", type=Path, help="where the runs with another seed are kept")
     options = parser.parse_args()
+    path = data_path("runs") / "trio.json"
     models = {name: load_model(checkpoint) for name, checkpoint in TRIO.items()}
     report: dict[str, object] = {
         "command": "python tools/measure_trio.py",
@@ -139,10 +152,14 @@ def main() -> int:
         report[f"{masking}: spanbert ahead of"] = {
             name: difference(mlm["spanbert"], mlm[name]) for name in ("mlm-spans", "mlm-tokens")
         }
+    if options.again is None:
+        report["again"] = json.loads(path.read_text(encoding="utf-8"))["again"]
+    else:
+        report["again"] = {name: again(options.again / name / CHECKPOINT) for name in AGAIN}
     text = json.dumps(report, indent=2) + "\n"
     print(text, end="")
     if not options.print_only:
-        (data_path("runs") / "trio.json").write_text(text, encoding="utf-8", newline="\n")
+        path.write_text(text, encoding="utf-8", newline="\n")
     return 0
 
 

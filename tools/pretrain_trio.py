@@ -4,6 +4,7 @@
     python tools/pretrain_trio.py trunk-128        the same, going on with blocks that grow to 128
     python tools/pretrain_trio.py spanbert         one branch of it, or mlm-spans, or mlm-tokens
     python tools/pretrain_trio.py                  all that is not done yet, one after the other
+    python tools/pretrain_trio.py spanbert-again   a branch with another seed (see AGAIN)
     python tools/pretrain_trio.py plateau-base     a short run from scratch, of those that show what
                                                    gets a model off the plateau (see TRIALS)
 
@@ -43,8 +44,11 @@ TRUNK = Settings(
 # Positions behind the first 32 are new to the trunk; to learn them under token masks costs least.
 LONGER = {"stages": (Stage(64, 64, 300), Stage(128, 32, 7000)), "warmup": 100}
 BRANCHES = ("spanbert", "mlm-tokens", "mlm-spans")
-PARENTS = {"trunk-128": "trunk"} | dict.fromkeys(BRANCHES, "trunk-128")
 BRANCH = {"stages": (Stage(128, 32, 2700),), "warmup": 100}
+FIRST_FIVE = ("trunk", "trunk-128", *BRANCHES)
+# The same with another order of the text and other masks: how much is chance?
+AGAIN = {"spanbert-again": "spanbert", "mlm-spans-again": "mlm-spans"}
+PARENTS = {"trunk-128": "trunk"} | dict.fromkeys((*BRANCHES, *AGAIN), "trunk-128")
 
 # What gets a model off the plateau: short runs from scratch, which differ from the first in one
 # thing each. All read 2,048 pieces a step.
@@ -64,6 +68,8 @@ def settings_of(name: str, folder: Path) -> Settings:
         return TRUNK
     if name in TRIALS:
         return TRIALS[name]
+    if name in AGAIN:
+        return dataclasses.replace(settings_of(AGAIN[name], folder), seed=4)
     shared = {"peak_rate": 7e-4, "dropout": 0.0, "start": checkpoint_of(PARENTS[name], folder)}
     if name == "trunk-128":
         return Settings("mlm-tokens", seed=2, **shared, **LONGER)
@@ -85,11 +91,11 @@ def train(name: str, folder: Path) -> None:
 
 
 def publish(name: str, folder: Path) -> None:
-    """Copy into data/: the log, the film but of a trial, a branch's checkpoint; hashes beside."""
+    """Copy into data/: the log, of the first five runs the film, a branch's checkpoint; hashes."""
     run = folder / name
     kept = ROOT / "data" / "runs" / name
     kept.mkdir(parents=True, exist_ok=True)
-    for file in (LOG,) if name in TRIALS else (LOG, FILM):
+    for file in (LOG, FILM) if name in FIRST_FIVE else (LOG,):
         shutil.copyfile(run / file, kept / file)
     weights = run / CHECKPOINT / "model.safetensors"
     record = {
@@ -112,8 +118,7 @@ def publish(name: str, folder: Path) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Train the course's three checkpoints.")
-    names = ("trunk", "trunk-128", *BRANCHES)
-    known = (*names, *TRIALS)
+    known = (*FIRST_FIVE, *AGAIN, *TRIALS)
     parser.add_argument("names", nargs="*", help=f"of {', '.join(known)}; none: the first five")
     parser.add_argument("--folder", type=Path, default=ROOT / "runs", help="where runs are kept")
     options = parser.parse_args()
@@ -122,7 +127,7 @@ def main() -> int:
     lock = FileLock(Path(tempfile.gettempdir()) / "spanbert-teach-pretraining.lock")
     try:
         with lock.acquire(timeout=0):
-            for name in options.names or names:
+            for name in options.names or FIRST_FIVE:
                 train(name, options.folder.resolve())
     except Timeout:
         print("✗ Another pretraining run is under way on this machine. Wait until it is done.")
