@@ -12,7 +12,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from spanbert_teach.masking import CHOICES, IGNORE, MaskOptions
-from spanbert_teach.views.masking_verdict import chi_square_tail
+from spanbert_teach.views.masking_tally import chi_square_tail
 
 ALARM = getattr(signal, "SIGALRM", None)  # Windows has none
 

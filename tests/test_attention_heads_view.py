@@ -22,15 +22,17 @@ from spanbert_teach.views.attention_heads import (
     LONGEST_TEXT,
     MOST_PIECES,
     NOTHING,
-    PATTERNS,
     AttentionHeads,
-    compare,
     head_weights,
-    look,
     matrix_svg,
-    patterns,
     percent,
     static_html,
+)
+from spanbert_teach.views.attention_heads_state import (
+    PATTERNS,
+    compare,
+    look,
+    patterns,
     strongest,
     to_bytes,
 )

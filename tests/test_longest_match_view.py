@@ -8,14 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spanbert_teach.tokenization import load_tokenizer
-from spanbert_teach.views.longest_match import (
-    LONGEST_TEXT,
+from spanbert_teach.views.longest_match import LONGEST_TEXT, LongestMatchView, static_html
+from spanbert_teach.views.longest_match_state import (
     MOST_LOOKUPS,
-    LongestMatchView,
     RecordingVocabulary,
     longest_match,
     place,
-    static_html,
 )
 from spanbert_teach.wordpiece import LONGEST_WORD, match_longest
 

@@ -27,17 +27,17 @@ from spanbert_teach.tokenization import load_tokenizer
 from spanbert_teach.views import masking_draws
 from spanbert_teach.views.masking_draws import BLOCK, LONGEST_TEXT
 from spanbert_teach.views.masking_lab import MaskingLab, static_html
-from spanbert_teach.views.masking_state import (
+from spanbert_teach.views.masking_settings import (
     MISTAKES,
     PRESETS,
     SCHEMES,
-    Lab,
     clean,
     lab_options,
-    masking_lab,
     reference_options,
 )
-from spanbert_teach.views.masking_verdict import Tally, percent, same_law
+from spanbert_teach.views.masking_state import Lab, masking_lab
+from spanbert_teach.views.masking_tally import Tally, same_law
+from spanbert_teach.views.masking_verdict import percent
 
 TOKENIZER = load_tokenizer()
 DOCUMENTS = list(islice(course_documents("validation"), 40))

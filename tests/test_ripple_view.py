@@ -12,18 +12,16 @@ from torch import nn
 
 from spanbert_teach.model import SpanBertConfig, SpanBertEncoder
 from spanbert_teach.tokenization import WordPieceTokenizer
-from spanbert_teach.views.ripple import (
+from spanbert_teach.views.guards import Failed
+from spanbert_teach.views.ripple import NOTHING, Ripple, static_html
+from spanbert_teach.views.ripple_state import (
     LONGEST_TEXT,
     MOST_PIECES,
-    NOTHING,
-    Failed,
-    Ripple,
     reached,
     read_pair,
     relative_change,
     replacement_id,
     ripple,
-    static_html,
     verdict,
 )
 

@@ -16,11 +16,11 @@ from spanbert_teach.filling import blank_shares, fill, why_not_sbo
 from spanbert_teach.model import SpanBertConfig
 from spanbert_teach.objectives import SpanBert, boundary_input
 from spanbert_teach.tokenization import WordPieceTokenizer, load_tokenizer
+from spanbert_teach.views.guards import Failed
 from spanbert_teach.views.span_guesses import SpanGuesses, percent, static_html
 from spanbert_teach.views.span_guesses_state import (
     LONGEST_TEXT,
     MOST_HIDDEN,
-    Failed,
     inside,
     own_shares,
     read_sentence,

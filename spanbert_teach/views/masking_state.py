@@ -1,7 +1,7 @@
 """What the masking lab shows: settings, a text and all draws so far, as numbers for the browser.
 
-`masking_draws` masks, `masking_verdict` counts and judges; `masking_lab` draws the picture and is
-the widget.
+`masking_draws` masks, `masking_tally` counts, `masking_verdict` judges; `masking_lab` draws the
+picture and is the widget.
 """
 
 from collections.abc import Callable, Sequence
@@ -9,42 +9,20 @@ from dataclasses import replace
 
 import numpy as np
 
-from spanbert_teach.masking import (
-    ARTICLE,
-    KINDS,
-    OFFICIAL,
-    PAPER,
-    MaskOptions,
-    masking_budget,
-    span_length_pmf,
-)
+from spanbert_teach.masking import KINDS, MaskOptions, masking_budget, span_length_pmf
 from spanbert_teach.tokenization import WordPieceTokenizer
 from spanbert_teach.views import masking_verdict
+from spanbert_teach.views.guards import Failed
 from spanbert_teach.views.masking_draws import (
     BLOCK,
-    Draws,
-    Failed,
     FirstMask,
     Text,
     draw_masks,
     own_masks,
     read_text,
 )
-from spanbert_teach.views.masking_verdict import Tally
-
-PRESETS = {"official": OFFICIAL, "paper": PAPER, "article": ARTICLE}
-SCHEMES = ("span", "subword", "word", "entity", "noun_phrase")
-MISTAKES = {
-    "none": {},
-    "clip": {"length_law": "clip"},
-    "piece": {"replacement": "piece"},
-    "no_whole_words": {"whole_words": False},
-    "mask_only": {"replacement": "mask"},
-    "unlimited": {"length_law": "unlimited"},
-}
-START = {"number": 0, "paragraph": 0, "preset": "official", "scheme": "span", "p": 0.2}
-START |= {"longest": 10, "budget": 15, "mistake": "none", "seed": 1, "more": 0}
-LIMITS = {"longest": (1, 20), "budget": (1, 50), "seed": (0, 2**31 - 1)}
+from spanbert_teach.views.masking_settings import clean, lab_options, reference_options
+from spanbert_teach.views.masking_tally import Draws, Tally
 
 PER_MOVE, PER_BUTTON, MOST_BUTTON = 200, 1000, 5
 # One mask of the learner's function may take a millisecond: a move ends after so many seconds.
@@ -53,38 +31,6 @@ OWN_MOVE_SECONDS, OWN_BUTTON_SECONDS = 0.02, 0.4
 # short text more often, so that the picture is as steady as that of a long one in the same time.
 REFERENCE_SEED = 2**40
 REMEMBERED = 200
-
-
-def clean(settings: dict) -> dict:
-    """The settings with everything possible that a browser, or a person, may have sent."""
-    known = START | {name: settings[name] for name in START if name in settings}
-    for name, allowed in (("preset", PRESETS), ("scheme", SCHEMES), ("mistake", MISTAKES)):
-        if known[name] not in allowed:
-            known[name] = START[name]
-    for name, (least, most) in LIMITS.items():
-        known[name] = int(min(max(known[name], least), most))
-    known["p"] = round(min(max(float(known["p"]), 0.05), 1.0), 2)
-    if known["preset"] == "article":  # a rule of its own: no scheme or mistake goes with it
-        known["scheme"], known["mistake"] = "span", "none"
-    return known
-
-
-def lab_options(settings: dict) -> MaskOptions:
-    """The library's options for the lab's settings."""
-    return replace(
-        PRESETS[settings["preset"]],
-        scheme=settings["scheme"],
-        p=settings["p"],
-        max_words=settings["longest"],
-        budget=settings["budget"] / 100,
-        **MISTAKES[settings["mistake"]],
-    )
-
-
-def reference_options(settings: dict) -> MaskOptions:
-    """The rule that the lengths are compared with: the official one, or the paper's own."""
-    preset = "paper" if settings["preset"] == "paper" else "official"
-    return lab_options(settings | {"scheme": "span", "mistake": "none", "preset": preset})
 
 
 def show(

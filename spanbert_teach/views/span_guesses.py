@@ -5,20 +5,19 @@ draws them.
 """
 
 import html
-import reprlib
 from collections.abc import Mapping
 from pathlib import Path
 
-import anywidget
 import traitlets
 
 from spanbert_teach import SENTENCE
 from spanbert_teach.filling import MASK
 from spanbert_teach.objectives import SpanBert
+from spanbert_teach.views.frame import AnsweringView
+from spanbert_teach.views.guards import Failed, sendable, stopped_with
 from spanbert_teach.views.span_guesses_state import (
     MOST_HIDDEN,
     BoundaryVector,
-    Failed,
     guess,
     inside,
     read_sentence,
@@ -104,7 +103,7 @@ def place_lines(place: dict, color: str) -> str:
     return "<br>".join([*lines, true])
 
 
-class SpanGuesses(anywidget.AnyWidget):
+class SpanGuesses(AnsweringView):
     """Hide a span of a sentence, and compare the guesses of the MLM head and of the SBO head.
 
     Args:
@@ -125,9 +124,7 @@ class SpanGuesses(anywidget.AnyWidget):
     names = traitlets.List(traitlets.Unicode()).tag(sync=True)
     most = traitlets.Int(MOST_HIDDEN).tag(sync=True)
     first = traitlets.Dict().tag(sync=True)
-    settings = traitlets.Dict().tag(sync=True)
     shown = traitlets.Dict(NOTHING).tag(sync=True)
-    message = traitlets.Unicode().tag(sync=True)
 
     def __init__(
         self,
@@ -138,13 +135,11 @@ class SpanGuesses(anywidget.AnyWidget):
     ):
         self.models, self.boundary_vector = dict(models), boundary_vector
         self.tokenizer = shared_tokenizer(self.models)
-        sentence = sentence.encode("utf-8", "replace").decode()
+        sentence = sendable(sentence)
         start, end = self._columns(sentence, hide)
         first = {"number": 0, "text": sentence, "start": start, "end": end, "models": [0]}
         self._known: tuple[tuple, dict] = ((), {})  # what was asked last, and each model's answer
         super().__init__(names=list(self.models), first=first, settings=first)
-        self.observe(self._redraw, ["settings"])
-        self._redraw()
 
     def pick(self, start: int, end: int, text: str | None = None, models=None) -> None:
         """Hide other pieces: columns, [CLS] being 0, end exclusive.
@@ -170,18 +165,7 @@ class SpanGuesses(anywidget.AnyWidget):
         middle = max(1, (len(encoding) - 1) // 2)
         return (columns[0], columns[-1] + 1) if columns else (middle, middle + 1)
 
-    def _redraw(self, _change=None) -> None:
-        number = self.settings.get("number", 0)
-        try:
-            shown, notes = self._compute(self.settings)
-        except Failed as failed:
-            shown, notes = NOTHING, [str(failed)]
-        with self.hold_sync():
-            self.message = " ".join(notes)
-            self.shown = shown | {"answer": number}
-
-    def _compute(self, settings: dict) -> tuple[dict, list[str]]:
-        """The numbers for these settings, and what should be said about them."""
+    def compute(self, settings: dict) -> tuple[dict, list[str]]:
         if not self.models:
             raise Failed(NO_MODELS)
         positions = min(m.encoder.config.max_position_embeddings for m in self.models.values())
@@ -191,7 +175,7 @@ class SpanGuesses(anywidget.AnyWidget):
         if min(settings["end"], len(encoding) - 1) - start > MOST_HIDDEN:
             notes.append(f"At most {MOST_HIDDEN} pieces can be hidden at once.")
         under = [
-            text[s:e][:8].encode("utf-8", "replace").decode() if token == UNKNOWN else ""
+            sendable(text[s:e][:8]) if token == UNKNOWN else ""
             for token, (s, e) in zip(encoding.tokens, encoding.offsets, strict=True)
         ]
         if UNKNOWN in encoding.tokens[start:end]:
@@ -220,8 +204,7 @@ class SpanGuesses(anywidget.AnyWidget):
         except Failed as failed:
             return {"problem": str(failed)} | NO_GUESS
         except Exception as error:  # a model of the learner's own
-            said = reprlib.repr(str(error))[1:-1]
-            return {"problem": f"The model stopped with {type(error).__name__}: {said}."} | NO_GUESS
+            return {"problem": f"The model {stopped_with(error)}."} | NO_GUESS
 
     def __repr__(self) -> str:
         if not self.shown["tokens"]:
@@ -232,11 +215,8 @@ class SpanGuesses(anywidget.AnyWidget):
         shown = [model["name"] for model in self.shown["models"]]
         return f"SpanGuesses({' '.join(tokens)!r}, {', '.join(shown)})"
 
-    def _repr_mimebundle_(self, **kwargs):
-        bundle = super()._repr_mimebundle_(**kwargs)
-        data, metadata = bundle if isinstance(bundle, tuple) else (bundle or {}, {})
-        picture = static_html(self.shown, self.message)
-        return {**data, "text/plain": repr(self), "text/html": picture}, metadata
+    def picture(self) -> str:
+        return static_html(self.shown, self.message)
 
 
 def shared_tokenizer(models: Mapping[str, SpanBert]):

@@ -9,7 +9,7 @@ from torch import Tensor
 from spanbert_teach.encoding import Encoding
 from spanbert_teach.filling import MASK, blank_shares, why_not_sbo
 from spanbert_teach.objectives import SpanBert, boundary_input
-from spanbert_teach.views.masking_draws import Alarm, Enough
+from spanbert_teach.views.guards import Failed, call_own, first_characters
 
 LONGEST_TEXT = 10_000
 MOST_HIDDEN = 20  # pieces of a span: more than an SBO has positions for
@@ -20,21 +20,13 @@ SAME = 1e-5  # vectors that differ by less are the same, computed in another ord
 BoundaryVector = Callable[[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor], Tensor]
 
 
-class Failed(Exception):
-    """There is nothing to show; the message says why."""
-
-
 def read_sentence(tokenizer, text: str, positions: int = 512) -> tuple[Encoding, list[str]]:
     """A text as `[CLS] … [SEP]`, at most `positions` pieces, and what was done to it.
 
     Raises:
         Failed: no piece in the text.
     """
-    notes = []
-    if len(text) > LONGEST_TEXT:
-        notes.append(f"Only the first {LONGEST_TEXT:,} characters are used.")
-    # A lone surrogate is half a character; no message to the browser can hold it.
-    text = text[:LONGEST_TEXT].encode("utf-8", "replace").decode()
+    text, notes = first_characters(text, LONGEST_TEXT)
     encoding = tokenizer.encode(text)
     if len(encoding) <= 2:
         raise Failed("Type a sentence: here is no piece yet to hide.")
@@ -79,16 +71,8 @@ def why_no_sbo(model: SpanBert, start: int, end: int, length: int) -> str:
 def own_vector(function: BoundaryVector, given: tuple[Tensor, ...], expected: Tensor) -> Tensor:
     """The learner's boundary vectors, like `expected`; a `Failed` says what is wrong with them."""
     name = getattr(function, "__name__", "The function")
-    try:
-        with Alarm(ENDLESS_SECONDS):
-            vector = function(*(tensor.detach().clone() for tensor in given))
-    except Enough:
-        raise Failed(
-            f"{name} was stopped after {ENDLESS_SECONDS:.0f} seconds. Does its loop ever end?"
-        ) from None
-    except (Exception, SystemExit) as error:
-        said = reprlib.repr(str(error))[1:-1]
-        raise Failed(f"{name} stopped with {type(error).__name__}: {said}.") from None
+    copies = [tensor.detach().clone() for tensor in given]
+    vector = call_own(function, copies, name, ENDLESS_SECONDS)
     if vector is None or vector is ...:
         raise Failed(f"{name} gave back {vector!r}: is the return missing?")
     if not isinstance(vector, Tensor):
