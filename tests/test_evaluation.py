@@ -7,6 +7,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from random_models import generator, stir
 from test_held_out import TOKENIZER, table_of
 from torch.nn import functional as F
 
@@ -38,12 +39,7 @@ HELD = hide(table_of([60, 33, 1, 50, 60, 12, 45]), TOKENIZER, "spans")
 
 
 def model(**options) -> SpanBert:
-    found = SpanBert(CONFIG, generator=torch.Generator().manual_seed(1), **options)
-    draw = torch.Generator().manual_seed(2)
-    with torch.no_grad():
-        for parameter in found.parameters():
-            parameter += 0.1 * torch.randn(parameter.shape, generator=draw)
-    return found
+    return stir(SpanBert(CONFIG, generator=generator(1), **options), seed=2)
 
 
 # --- numbers that can be checked by hand ----------------------------------------------------------

@@ -12,6 +12,7 @@ from dataclasses import replace
 
 import pytest
 import toy_exercises
+from strange_results import STRANGE
 from toy_exercises import TOY, write_notebooks
 
 from spanbert_teach.exercises import LESSONS, check, checking, own_or
@@ -399,6 +400,15 @@ FOR_EVER = {
         "        size += 1"
     ),
 }
+
+
+@pytest.mark.parametrize("exercise", REAL, ids=lambda exercise: exercise.id)
+def test_a_strange_result_is_wrong_and_said_to_be_so(exercise):
+    for kind, strange in STRANGE.items():
+        verdict = judge(exercise, lambda *args, strange=strange: strange())
+        assert verdict.state == WRONG, f"{kind}: {verdict}"
+        assert verdict.misconception != CHECK_CRASH, f"{kind}: {verdict}"
+        assert len(verdict.message) > 20, kind
 
 
 @needs_alarm

@@ -11,6 +11,7 @@ import torch
 from devices import PRESENT, WITH_META
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from random_models import generator, stir
 from safetensors.torch import load_file
 from torch import nn
 from torch.nn import functional as F
@@ -56,19 +57,6 @@ SHAPES = {
     "deep": changed(num_hidden_layers=12),
     "as initialised": changed(num_hidden_layers=4),
 }
-
-
-def generator(seed: int = 0) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
-
-
-def stir(module: nn.Module, seed: int = 0) -> nn.Module:
-    """Random weights everywhere, biases and LayerNorm too, as a trained model has them."""
-    draw = generator(seed)
-    with torch.no_grad():
-        for parameter in module.parameters():
-            parameter += 0.1 * torch.randn(parameter.shape, generator=draw)
-    return module
 
 
 def encoder(config: SpanBertConfig = TINY, **options) -> SpanBertEncoder:

@@ -9,6 +9,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from random_models import generator, stir
 from torch import nn
 from torch.nn import functional as F
 from transformers import BertConfig, BertForMaskedLM
@@ -38,19 +39,6 @@ TINY = SpanBertConfig(
     attention_probs_dropout_prob=0.0,
 )
 H, V = TINY.hidden_size, TINY.vocab_size
-
-
-def generator(seed: int = 0) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
-
-
-def stir(module: nn.Module, seed: int = 0) -> nn.Module:
-    """Random weights everywhere, biases and LayerNorm too, as a trained model has them."""
-    draw = generator(seed)
-    with torch.no_grad():
-        for parameter in module.parameters():
-            parameter += 0.1 * torch.randn(parameter.shape, generator=draw)
-    return module
 
 
 def spanbert(config: SpanBertConfig = TINY, **options) -> SpanBert:

@@ -340,7 +340,9 @@ def check_boundaries(fn) -> None:
             message = f"{given} should return a pair here too, {expected}, but returns None."
             raise Wrong(message, "not-a-pair") from wrong
         expect(
-            isinstance(got, (tuple, list)) and len(got) == 2,
+            isinstance(got, (tuple, list))
+            and len(got) == 2
+            and all(isinstance(word, str | None) for word in got),
             f"{given} should return two words in this order, (left, right), not {shown(got)}.",
             "not-a-pair",
         )
