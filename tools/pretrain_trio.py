@@ -42,9 +42,10 @@ TRUNK = Settings(
     "mlm-tokens", stages=(Stage(32, 64, 6000),), peak_rate=7e-4, warmup=200, dropout=0.0, seed=1
 )
 # Positions behind the first 32 are new to the trunk; to learn them under token masks costs least.
-LONGER = {"stages": (Stage(64, 64, 300), Stage(128, 32, 7000)), "warmup": 100}
+LONGER = {"stages": (Stage(64, 64, 300), Stage(128, 32, 7000)), "peak_rate": 7e-4}
 BRANCHES = ("spanbert", "mlm-tokens", "mlm-spans")
-BRANCH = {"stages": (Stage(128, 32, 2700),), "warmup": 100}
+# A lower rate than the trunk's, so that less of what the trunk knows is unlearnt at the beginning.
+BRANCH = {"stages": (Stage(128, 32, 2100),), "peak_rate": 5e-4}
 FIRST_FIVE = ("trunk", "trunk-128", *BRANCHES)
 # The same with another order of the text and other masks: how much is chance?
 AGAIN = {"spanbert-again": "spanbert", "mlm-spans-again": "mlm-spans"}
@@ -52,10 +53,10 @@ PARENTS = {"trunk-128": "trunk"} | dict.fromkeys((*BRANCHES, *AGAIN), "trunk-128
 
 # What gets a model off the plateau: short runs from scratch, which differ from the first in one
 # thing each. All read 2,048 pieces a step.
-BASE = dataclasses.replace(TRUNK, stages=(Stage(32, 64, 1500),))
+BASE = dataclasses.replace(TRUNK, stages=(Stage(32, 64, 1200),))
 TRIALS = {
     "plateau-base": BASE,
-    "plateau-128": dataclasses.replace(BASE, stages=(Stage(128, 16, 1500),)),
+    "plateau-128": dataclasses.replace(BASE, stages=(Stage(128, 16, 1200),)),
     "plateau-spans": dataclasses.replace(BASE, objective="mlm-spans"),
     "plateau-random": dataclasses.replace(BASE, positions="random"),
     "plateau-fast": dataclasses.replace(BASE, peak_rate=2e-3),
@@ -70,7 +71,7 @@ def settings_of(name: str, folder: Path) -> Settings:
         return TRIALS[name]
     if name in AGAIN:
         return dataclasses.replace(settings_of(AGAIN[name], folder), seed=4)
-    shared = {"peak_rate": 7e-4, "dropout": 0.0, "start": checkpoint_of(PARENTS[name], folder)}
+    shared = {"warmup": 100, "dropout": 0.0, "start": checkpoint_of(PARENTS[name], folder)}
     if name == "trunk-128":
         return Settings("mlm-tokens", seed=2, **shared, **LONGER)
     return Settings(name, seed=3, **shared, **BRANCH)
