@@ -48,7 +48,7 @@ BRANCHES = ("spanbert", "mlm-tokens", "mlm-spans")
 BRANCH = {"stages": (Stage(128, 32, 2100),), "peak_rate": 5e-4}
 FIRST_FIVE = ("trunk", "trunk-128", *BRANCHES)
 # The same with another order of the text and other masks: how much is chance?
-AGAIN = {"spanbert-again": "spanbert", "mlm-spans-again": "mlm-spans"}
+AGAIN = {"spanbert-again": "spanbert"}
 PARENTS = {"trunk-128": "trunk"} | dict.fromkeys((*BRANCHES, *AGAIN), "trunk-128")
 
 # What gets a model off the plateau: short runs from scratch, which differ from the first in one
