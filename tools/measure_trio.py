@@ -2,9 +2,9 @@
 
     python tools/measure_trio.py                  the test split, as the lesson quotes it
     python tools/measure_trio.py --print-only     the same, without writing
-    python tools/measure_trio.py --again runs     and the branches with another seed, which lie in
-                                                  runs/ when they were trained here; without it,
-                                                  their figures stay as they are
+    python tools/measure_trio.py --again runs     and the branch with another seed, which lies in
+                                                  runs/ when it was trained here; without this its
+                                                  figures stay as they are
 
 All are asked the same: 777 blocks of documents that nobody trained on, 15% of their pieces hidden,
 every hidden piece reads [MASK]. Beside them the n-grams of `tools/measure_ngrams.py`. About a

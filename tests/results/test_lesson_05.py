@@ -213,14 +213,14 @@ def test_the_file_about_the_trio_is_true(trio, name, masking):
 @pytest.mark.result("05-trio")
 def test_trio(recorded_output, trio):
     ngrams = json.loads(data_path("runs/ngrams.json").read_text(encoding="utf-8"))["maskings"]
-    rows = {name: [trio[name][m]["mlm"]["accuracy"] for m in ("tokens", "spans")] for name in TRIO}
+    rows = {name: [trio[name][m]["mlm"] for m in ("tokens", "spans")] for name in TRIO}
     again = trio["again"]["spanbert-again"]
-    rows["spanbert, another seed"] = [again[m]["accuracy"] for m in ("tokens", "spans")]
-    rows["5-grams, both sides"] = [
-        ngrams[m]["test"]["product"]["accuracy"] for m in ("tokens", "spans")
-    ]
-    lines = ["MLM accuracy on held-out  single pieces   spans"]
-    lines += [f"{name:24} {100 * a:12.1f}% {100 * b:7.1f}%" for name, (a, b) in rows.items()]
+    rows["spanbert, another seed"] = [again[m] for m in ("tokens", "spans")]
+    rows["5-grams, both sides"] = [ngrams[m]["test"]["product"] for m in ("tokens", "spans")]
+    lines = ["MLM on held-out text    single pieces, nats    spans, nats"]
+    for name, both in rows.items():
+        cells = [f"{100 * of['accuracy']:8.1f}% {of['cross_entropy']:7.2f}" for of in both]
+        lines.append(f"{name:23} {' '.join(cells)}")
     assert recorded_output.splitlines() == lines
 
 
