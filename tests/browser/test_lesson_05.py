@@ -210,7 +210,7 @@ def shows_other_models(page, view):
     assert why.count() == 2
     expect(why.first).to_have_text("This model was trained with MLM alone and has no SBO head.")
     expect(view.locator(".verdict")).to_contain_text("MLM on tokens: of 5 hidden")
-    page.screenshot("light-models", of=view)
+    page.screenshot("light-models", of=view)  # README: its upper part is span_guesses.png
     page.dark()
     page.screenshot("dark-models", of=view)
     page.dark(False)
