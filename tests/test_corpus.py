@@ -144,7 +144,11 @@ def test_nothing_there(tmp_path):
             list(read_documents(path))
 
 
-@pytest.mark.parametrize("raw", [b"just text", gzip.compress(b"text " * 999)[:-12], b""])
+@pytest.mark.parametrize(
+    "raw",
+    [b"just text", gzip.compress(b"text " * 999)[:-12], b""],
+    ids=["no gzip", "cut off", "empty"],
+)
 def test_a_gz_that_is_no_complete_gzip(tmp_path, raw):
     path = tmp_path / "text.gz"
     path.write_bytes(raw)
