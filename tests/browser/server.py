@@ -150,7 +150,7 @@ def running(
         yield server
         server.stop_kernels()
         server.ask("POST", "shutdown")
-        process.wait(timeout=20)
+        process.wait(timeout=90)  # it waits for its kernels, which may be many
     finally:
         if process.poll() is None:
             process.kill()
