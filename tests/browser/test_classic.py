@@ -88,6 +88,7 @@ def test_the_masking_lab_lives_with_ipywidgets_7(classic, tmp_path):
         before = masking.drawn(view)
         page.press(page.slider(view, number), key, times=times)
         masking.wait_for_change(page, view, before)
+    masking.wait_for_the_last(page, view)
     assert len(masking.masked(view)) == masking.budget(view) > len(masked)
     masking.choose(view, "preset", "official")
     masking.choose(view, "common mistake", "piece")

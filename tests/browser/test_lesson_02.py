@@ -103,6 +103,14 @@ def wait_for_change(page, view, before) -> None:
     )
 
 
+def wait_for_the_last(page, view) -> None:
+    """Until the last of several answers is drawn, and as many pieces are hidden as it says."""
+    for _ in range(100):
+        if len(masked(view)) == budget(view):
+            return
+        page.page.wait_for_timeout(50)
+
+
 def budget(view) -> int:
     return int(re.search(r"budget (\d+)", fact(view, "used"))[1])
 
