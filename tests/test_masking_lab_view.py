@@ -328,8 +328,8 @@ def never_ends(word_starts, law, budget, rng):
 @pytest.mark.parametrize(
     ("choose", "said"),
     [
-        (fails, "fails stopped with IndexError: list index out of range"),
-        (leaves, "leaves stopped with SystemExit: bye"),
+        (fails, "fails stopped with IndexError: list index out of range."),
+        (leaves, "leaves stopped with SystemExit: bye."),
         (never_ends, "never_ends was stopped after 0 seconds. Does its loop ever end?"),
         (lambda *_: None, "gave back nothing (None): is the return missing?"),
         (lambda *_: 3, "gave back 3; it should be the numbers of the masked pieces."),

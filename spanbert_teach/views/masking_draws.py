@@ -21,7 +21,7 @@ from spanbert_teach.masking import (
     span_kind,
 )
 from spanbert_teach.tokenization import WordPieceTokenizer
-from spanbert_teach.views.guards import Alarm, Enough, Failed, first_characters, stopped_with
+from spanbert_teach.views.guards import Failed, call_own, first_characters
 from spanbert_teach.views.masking_tally import Draws
 
 BLOCK = 510  # pieces of text in a block of 512: [CLS] and [SEP] are the other two
@@ -190,15 +190,7 @@ def own_masks(
 def guarded(choose: Callable, args: Sequence, length: int) -> list[int]:
     """What the learner's function chose, sorted; a `Failed` that says what is wrong with it."""
     name = getattr(choose, "__name__", "Your function")
-    try:
-        with Alarm(ENDLESS_SECONDS):
-            answer = choose(*args)
-    except Enough:
-        raise Failed(
-            f"{name} was stopped after {ENDLESS_SECONDS:.0f} seconds. Does its loop ever end?"
-        ) from None
-    except (Exception, SystemExit) as error:
-        raise Failed(f"{name} {stopped_with(error)}") from None
+    answer = call_own(choose, args, name, ENDLESS_SECONDS)
     if fault := answer_fault(answer, length):
         raise Failed(f"{name} gave back {fault}")
     return sorted({int(piece) for piece in answer})
