@@ -7,8 +7,8 @@
                                                   figures stay as they are
 
 All are asked the same: 777 blocks of documents that nobody trained on, 15% of their pieces hidden,
-every hidden piece reads [MASK]. Beside them the n-grams of `tools/measure_ngrams.py`. About a
-minute; nothing in the result depends on the date, so two runs write the same bytes.
+every hidden piece reads [MASK]. Beside them the n-grams of `tools/measure_ngrams.py`. Some
+minutes; nothing in the result depends on the date, so two runs write the same bytes.
 """
 
 import argparse
