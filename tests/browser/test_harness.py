@@ -150,7 +150,7 @@ def test_dark_theme(lab, toy):
 
 def run_pytest(*arguments, before="", **environment):
     """pytest in a process of its own, in an environment without CI, LESSON and so on."""
-    ours = ("CI", "REQUIRE_BROWSER", "LESSON", "CHROMIUM")
+    ours = ("CI", "REQUIRE_BROWSER", "NO_SKIPS", "LESSON", "CHROMIUM")
     rest = {name: value for name, value in os.environ.items() if name not in ours}
     tests = Path(__file__).parent
     program = (
@@ -167,7 +167,9 @@ def run_pytest(*arguments, before="", **environment):
     )
 
 
-@pytest.mark.parametrize("environment", [{}, {"CI": "true"}])
+@pytest.mark.parametrize(
+    "environment", [{}, {"CI": "true"}, {"NO_SKIPS": "1"}], ids=["at-home", "on-ci", "no-skips"]
+)
 def test_a_missing_browser_is_loud_and_on_ci_a_failure(environment):
     done = run_pytest(
         "tests/browser/test_harness.py::test_dark_theme",
