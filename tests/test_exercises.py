@@ -1,6 +1,7 @@
 """Every exercise of every lesson is proved here; and so is the workshop, on a toy lesson."""
 
 import ast
+import functools
 import os
 import re
 import signal
@@ -89,6 +90,29 @@ def test_ids_count_up_within_each_lesson():
 def test_wrong_answers_are_rejected_with_their_own_hint(exercise, monkeypatch):
     monkeypatch.setattr(checking, "LIMIT", 0.5)
     prove_wrong_answers(exercise)
+
+
+@every
+def test_no_wrong_answer_is_a_slip_of_our_own(exercise, monkeypatch):
+    """One that misspells a name stops, which looks like a rejection and proves nothing."""
+    monkeypatch.setattr(checking, "LIMIT", 0.5)
+    misspelt = []
+
+    def watched(answer):
+        @functools.wraps(answer)
+        def call_it(*args, **kwargs):
+            try:
+                return answer(*args, **kwargs)
+            except (AttributeError, NameError) as error:
+                misspelt.append(f"{answer.__name__}: {error}")
+                raise
+
+        return call_it
+
+    for wrong in exercise.wrong:
+        if wrong.misconception != ENDLESS:
+            judge(exercise, watched(wrong.answer))
+    assert not misspelt
 
 
 def prove_wrong_answers(exercise: Exercise) -> None:

@@ -300,6 +300,7 @@ OTHER_SLIPS = [
         "divided-by-all",
     ),
     ("05-4", lambda x, t, m: F.nll_loss(x[m].log_softmax(1), t[m]) / np.log(2), "bits"),
+    ("05-4", lambda x, t, m: -(x[m] * F.one_hot(t[m], x.shape[-1])).sum(-1).mean(), "no-softmax"),
     ("05-4", leaks, "gradient-elsewhere"),
     ("05-4", half_detached, "no-gradient"),
     ("05-4", without_gradient(BY_ID["05-4"].alternative), "no-gradient"),

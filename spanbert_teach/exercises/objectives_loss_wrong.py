@@ -158,7 +158,7 @@ SLIPS = (
         "The softmax runs over the pieces. It runs over the vocabulary, the last axis: dim=-1.",
     ),
     Slip(
-        lambda logits, targets, mask: F.nllmasked_loss(logits[mask], targets[mask]),
+        lambda logits, targets, mask: F.nll_loss(logits[mask], targets[mask]),
         "no-softmax",
         "The softmax is missing: this is the mean of the logits with a minus. F.nll_loss wants "
         "log_softmax of them; F.cross_entropy does both.",
