@@ -21,7 +21,7 @@ class SboBatch:
         left, right: the columns of the boundaries in the padded row, [CLS] counted. With
             `sbo_at_edges` [CLS] or [SEP]; -1 or the row's length where a row has neither.
         position: of the piece in its span, from 0: the row of the position table.
-        target: the original id.
+        target: the original id. A batch may be filled up with `IGNORE`, as the official code does.
     """
 
     batch: torch.Tensor
@@ -29,6 +29,11 @@ class SboBatch:
     right: torch.Tensor
     position: torch.Tensor
     target: torch.Tensor
+
+    @property
+    def count(self) -> int:
+        """How many pieces are asked for, fillers left out."""
+        return int((self.target != IGNORE).sum())
 
 
 @dataclass(frozen=True, eq=False)

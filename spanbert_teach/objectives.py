@@ -193,7 +193,7 @@ class SpanBert(nn.Module):
             return LossSums(mlm, mlm.new_zeros(()), len(targets), 0)
         where = batch.sbo
         logits = self.sbo(hidden, where.batch, where.left, where.right, where.position)
-        return LossSums(mlm, loss_sum(logits, where.target), len(targets), len(where.target))
+        return LossSums(mlm, loss_sum(logits, where.target), len(targets), where.count)
 
 
 def initialize_head(

@@ -58,7 +58,7 @@ def gradients(
     """
     device = next(model.parameters()).device
     counts = torch.tensor(
-        [[part.masked.mask.sum(), len(part.masked.sbo.target), part.pieces] for part in parts]
+        [[part.masked.mask.sum(), part.masked.sbo.count, part.pieces] for part in parts]
     )
     totals = torch.cat([counts.sum(0), torch.tensor([int(stop)])]).to(device)
     if processes() > 1:
