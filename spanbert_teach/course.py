@@ -1,6 +1,7 @@
 """The command line: `python -m spanbert_teach COMMAND`; without one it lists them."""
 
 import argparse
+import dataclasses
 import os
 import sys
 from pathlib import Path
@@ -75,10 +76,17 @@ def add_pretrain_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--vocabulary", metavar="VOCAB", help="a vocab.txt (the course's)")
     command.add_argument("--start", metavar="PATH_OR_NAME", help="a checkpoint to go on from")
     command.add_argument("--steps", type=int, help="of the last stage of the preset")
+    command.add_argument(
+        "--token-steps", type=int, help="at the beginning, that hide single pieces (the preset's)"
+    )
     command.add_argument("--batch", type=int, help="blocks a step, in all stages")
     command.add_argument("--accumulate", type=int, help="parts of a batch, to save memory")
     command.add_argument("--rate", type=float, dest="peak_rate", help="learning rate at its peak")
     command.add_argument("--dropout", type=float)
+    command.add_argument("--sbo-weight", type=float, help="of SBO's loss in the sum (1)")
+    command.add_argument("--normalisation", choices=("official", "paper"), help="of the sum")
+    command.add_argument("--counts", choices=("global", "local"), help="local: as the authors'")
+    command.add_argument("--decay-all", action="store_true", default=None, help="as the authors'")
     command.add_argument("--precision", choices=("auto", "bf16", "fp16", "fp32"))
     command.add_argument("--seed", type=int)
 
@@ -144,13 +152,13 @@ def run_xray(arguments: argparse.Namespace) -> int:
 def run_pretrain(arguments: argparse.Namespace) -> int:
     from spanbert_teach.pretraining import pretrain
     from spanbert_teach.pretraining_progress import show_progress
-    from spanbert_teach.pretraining_settings import from_preset
+    from spanbert_teach.pretraining_settings import Settings, from_preset
     from spanbert_teach.pretraining_state import STATE
 
     folder = arguments.folder or Path("runs") / arguments.objective
     speaks = os.environ.get("RANK", "0") == "0"  # of several processes, one
-    names = ("objective", "text", "validation", "vocabulary", "start", "accumulate", "peak_rate")
-    changes = {name: getattr(arguments, name) for name in (*names, "dropout", "precision", "seed")}
+    said = vars(arguments)
+    changes = {f.name: said[f.name] for f in dataclasses.fields(Settings) if f.name in said}
     try:
         settings = from_preset(
             arguments.preset, steps=arguments.steps, batch=arguments.batch, **changes

@@ -11,6 +11,7 @@ update), `pretraining_watch` and `pretraining_film` (what is measured), `pretrai
 kept). Lesson `05_sbo_vs_mlm`.
 """
 
+import contextlib
 import json
 import os
 import signal
@@ -36,6 +37,7 @@ from spanbert_teach.pretraining_state import (
     LOG,
     check_same_run,
     load_state,
+    only_one,
     read_log,
     save_state,
     write_settings,
@@ -108,6 +110,19 @@ def join_processes() -> tuple[int, torch.device]:
             distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
         return distributed.get_rank(), device
     return 0, device
+
+
+def check_same_step(step: int, device: torch.device) -> None:
+    """Raise a ValueError, in all processes, when they are not at the same step."""
+    if processes() > 1:
+        steps = [torch.zeros(1, dtype=torch.int64, device=device) for _ in range(processes())]
+        distributed.all_gather(steps, torch.tensor([step], device=device))
+        found = [int(other) for other in steps]
+        if len(set(found)) > 1:
+            raise ValueError(
+                f"The processes would go on from different steps: {', '.join(map(str, found))}. "
+                "Expected a folder for the run that all machines share."
+            )
 
 
 class Loop:
@@ -192,22 +207,25 @@ def pretrain(
 
     Raises:
         KeyboardInterrupt: Ctrl-C or a polite kill; the state of the last whole step is saved.
-        ValueError: the folder holds another run; see also `Settings`.
+        ValueError: the folder holds another run, or this one is under way already; several
+            processes do not find the same state in it; see also `Settings`.
     """
     folder = None if folder is None else Path(folder).expanduser()
     if folder is not None:
         check_same_run(folder, settings)
-    with Stop() as stop, torch.random.fork_rng():
+    with Stop() as stop, torch.random.fork_rng(), contextlib.ExitStack() as held:
         loop = Loop(settings)
         writes = loop.rank == 0 and folder is not None
         state = None if folder is None else load_state(folder)
         if state is not None:
             loop.restore(state)
+        check_same_step(loop.step, loop.device)
         begun = loop.step
         log = [] if folder is None else read_log(folder / LOG, loop.step)
         questions = held_out_questions(settings, loop.tokenizer) if loop.rank == 0 else {}
         if writes:  # not before all text is read: what cannot be trained leaves no folder
             write_settings(folder, settings)
+            held.enter_context(only_one(folder))
             text = "".join(json.dumps(record) + "\n" for record in log)
             write_whole(folder / LOG, lambda file: file.write(text.encode()))
         frames, saved = set(film_steps(settings.steps)), time.monotonic()

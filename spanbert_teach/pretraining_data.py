@@ -13,7 +13,7 @@ import torch
 from spanbert_teach.block_table import BlockTable
 from spanbert_teach.corpus import Document, blocks, course_documents, read_documents
 from spanbert_teach.masking import MaskedBatch, MaskOptions, mask_batch, piece_unigram
-from spanbert_teach.pretraining_settings import OBJECTIVES, Settings
+from spanbert_teach.pretraining_settings import Settings
 from spanbert_teach.tokenization import WordPieceTokenizer
 
 SPECIALS = ("[PAD]", "[CLS]", "[SEP]", "[MASK]")
@@ -68,7 +68,6 @@ class Batches:
         self, settings: Settings, tables: list[BlockTable], unigram: np.ndarray, mask_id: int
     ):
         self.settings, self.tables = settings, tables
-        self.options: MaskOptions = OBJECTIVES[settings.objective].masking
         self.unigram, self.mask_id = unigram, mask_id
 
     @classmethod
@@ -117,18 +116,20 @@ class Batches:
         """
         table, numbers, epoch = self.numbers(step)
         mine = numbers[rank::processes]
-        return [
-            self.masked(table, part, epoch) for part in np.split(mine, self.settings.accumulate)
-        ]
+        options = self.settings.masking_at(step + 1)
+        parts = np.split(mine, self.settings.accumulate)
+        return [self.masked(table, part, epoch, options) for part in parts]
 
-    def masked(self, table: BlockTable, numbers: np.ndarray, epoch: int) -> TrainingBatch:
+    def masked(
+        self, table: BlockTable, numbers: np.ndarray, epoch: int, options: MaskOptions
+    ) -> TrainingBatch:
         """Some blocks with pieces hidden, freshly in each epoch."""
         rows = table.rows(numbers)
         batch = mask_batch(
             rows.ids,
             rows.word_starts,
             rows.maskable,
-            self.options,
+            options,
             seed=self.settings.seed,
             epoch=epoch,
             index=numbers,

@@ -39,6 +39,8 @@ class Settings:
     Attributes:
         objective: of `OBJECTIVES`.
         stages: blocks may grow from stage to stage; the learning rate follows the sum of the steps.
+        token_steps: so many steps at the beginning hide single pieces, for MLM alone, whatever the
+            objective: a new model leaves the plateau far sooner that way (lesson 05, *Deeper*).
         text: files or folders (see `read_documents`); none: the course's corpus, train split.
         validation: the same, for measuring on the way; none: the course's validation split when
             the text is the course's, else nothing is measured.
@@ -61,6 +63,7 @@ class Settings:
 
     objective: str = "spanbert"
     stages: tuple[Stage, ...] = (Stage(128, 32, 1000),)
+    token_steps: int = 0
     text: tuple[str, ...] = ()
     validation: tuple[str, ...] = ()
     vocabulary: str | None = None
@@ -89,6 +92,10 @@ class Settings:
     def steps(self) -> int:
         """Of all stages."""
         return sum(stage.steps for stage in self.stages)
+
+    def masking_at(self, step: int) -> MaskOptions:
+        """What step number `step`, from 1, hides."""
+        return OBJECTIVES["mlm-tokens" if step <= self.token_steps else self.objective].masking
 
     def length_at(self, step: int) -> int:
         """The length of the blocks that step number `step`, from 1, reads."""
@@ -139,6 +146,7 @@ def check_settings(settings: Settings) -> None:
         check_count("a stage's batch", stage.batch, 1)
         check_count("a stage's steps", stage.steps, 1)
     check_count("accumulate", settings.accumulate, 1)
+    check_count("token_steps", settings.token_steps, 0)
     check_count("warmup", settings.warmup, 0)
     check_count("seed", settings.seed, 0)
     for name in ("text", "validation"):
@@ -161,9 +169,12 @@ PRESETS = {
     "ci": Settings(
         stages=(Stage(32, 8, 30),), layers=2, hidden=64, heads=2, warmup=10, peak_rate=1e-3
     ),
-    "laptop": Settings(stages=(Stage(32, 64, 4000), Stage(128, 32, 4000)), warmup=200),
+    "laptop": Settings(
+        stages=(Stage(32, 64, 4000), Stage(128, 32, 4000)), token_steps=4000, warmup=200
+    ),
     "gpu": Settings(
         stages=(Stage(32, 256, 6000), Stage(128, 128, 30000)),
+        token_steps=6000,
         layers=6,
         hidden=384,
         heads=6,

@@ -7,9 +7,12 @@ dropout of a step follow from the seed and the step's number, so there is no oth
 
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
+from filelock import FileLock, Timeout
 
 from spanbert_teach.pretraining_settings import Settings
 
@@ -93,6 +96,29 @@ def check_same_run(folder: Path, settings: Settings) -> None:
             f"{str(folder)!r} holds a run with other settings: {was}. Expected the same settings, "
             "to go on with it, or another folder."
         )
+
+
+@contextmanager
+def only_one(folder: Path) -> Iterator[None]:
+    """Nobody else trains in this folder meanwhile.
+
+    Raises:
+        ValueError: somebody does.
+    """
+    lock = FileLock(folder / ".lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise ValueError(
+            f"The run in {str(folder)!r} is under way in another process. Expected to be the only "
+            "one: wait until it is done, or stop it with Ctrl-C."
+        ) from None
+    except NotImplementedError:  # some network disks have no locks
+        pass
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def read_log(path: Path, last_step: int) -> list[dict]:

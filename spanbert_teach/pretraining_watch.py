@@ -3,6 +3,7 @@
 Lesson `05_sbo_vs_mlm`.
 """
 
+import math
 import time
 from dataclasses import dataclass, field
 
@@ -59,7 +60,10 @@ class Tally:
             self.seen[name] = self.seen.get(name, 0) + value
 
     def record(self, step: int, rate: float, norm: float) -> dict:
-        """A record of the log; the tally starts again."""
+        """A record of the log; the tally starts again.
+
+        `norm` is None where it is not finite: with fp16 such a step changes no weight.
+        """
         seen, seconds = self.seen, time.perf_counter() - self.since
         self.seen, self.since = {}, time.perf_counter()
         return {
@@ -67,7 +71,7 @@ class Tally:
             "mlm": round(seen["mlm"] / max(seen["mlm_count"], 1), 4),
             "sbo": round(seen["sbo"] / seen["sbo_count"], 4) if seen["sbo_count"] else None,
             "rate": rate,
-            "norm": round(norm, 4),
+            "norm": round(norm, 4) if math.isfinite(norm) else None,
             "pieces": seen["pieces"],
             "pieces_per_second": round(seen["pieces"] / seconds),
         }

@@ -1,5 +1,6 @@
 """Pretraining: rates, batches, gradients, and runs that stop and go on as if they never had."""
 
+import functools
 import json
 import math
 import os
@@ -98,12 +99,25 @@ def same(a: SpanBert, b: SpanBert) -> bool:
     return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
 
 
+def equal(a, b) -> bool:
+    """Tensors bit for bit, in dicts and lists of whatever depth."""
+    if isinstance(a, torch.Tensor):
+        return a.dtype == b.dtype and torch.equal(a, b)
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(equal(a[name], b[name]) for name in a)
+    if isinstance(a, list | tuple):
+        return len(a) == len(b) and all(map(equal, a, b))
+    return a == b
+
+
 def without_speed(log: list[dict]) -> list[dict]:
     return [{k: v for k, v in record.items() if k != "pieces_per_second"} for record in log]
 
 
 def assert_same_run(folder: Path, other: Path) -> None:
-    """Two folders tell of the same run: weights, log and film."""
+    """Two folders tell of the same run: weights and moments in full precision, log and film."""
+    states = [torch.load(f / STATE, weights_only=True) for f in (folder, other)]
+    assert equal(*states) and states[0]["model"]["mlm.bias"].dtype == torch.float32
     weights_file = Path("checkpoint", "model.safetensors")
     assert (folder / weights_file).read_bytes() == (other / weights_file).read_bytes()
     logs = [(f / LOG).read_text(encoding="utf-8").splitlines() for f in (folder, other)]
@@ -322,6 +336,21 @@ def test_what_each_objective_hides(tiny):
     assert padded.attention_mask.sum() == padded.pieces < padded.attention_mask.numel()
 
 
+def test_at_first_single_pieces_are_hidden_whatever_the_objective(tiny):
+    """The first steps are those of the MLM on tokens; then the objective's own begin."""
+    settings = tiny(token_steps=5)
+    kinds = {"spanbert": settings, **{n: tiny(objective=n) for n in ("mlm-tokens", "mlm-spans")}}
+    batches = {name: Batches.from_text(of, TOKENIZER) for name, of in kinds.items()}
+    for step in (0, 4, 5, STEPS - 1):
+        parts = {name: of.parts(step)[0].masked for name, of in batches.items()}
+        like = "mlm-tokens" if step < 5 else "mlm-spans"
+        assert torch.equal(parts["spanbert"].input_ids, parts[like].input_ids), step
+        assert (parts["spanbert"].sbo.count > 0) == (step >= 5)
+    run = pretrain(settings)
+    assert [record["sbo"] is None for record in run.log] == [True] * 5 + [False] * (STEPS - 5)
+    assert not same(run.model, pretrain(tiny()).model)
+
+
 def test_documents_of_several_files_and_of_the_course(here, tmp_path):
     (tmp_path / "more.txt").write_text("one\n\ntwo\n", encoding="utf-8")
     paths = (str(here / "text.txt"), str(tmp_path))
@@ -515,9 +544,8 @@ def whole(here, tmp_path_factory) -> tuple[Settings, Path]:
 
 def test_a_folder_has_all_of_a_run(whole):
     settings, folder = whole
-    assert sorted(path.name for path in folder.iterdir()) == sorted(
-        ["settings.json", "log.jsonl", "state.pt", "film.npz", "checkpoint"]
-    )
+    shown = [path.name for path in folder.iterdir() if not path.name.startswith(".")]
+    assert sorted(shown) == ["checkpoint", "film.npz", "log.jsonl", "settings.json", "state.pt"]
     assert Settings.from_json(json.loads((folder / SETTINGS).read_text())) == settings
     loaded = load_model(folder / "checkpoint")
     run = pretrain(settings)
@@ -580,6 +608,48 @@ def test_stopped_again_and_again(whole, tmp_path):
     assert_same_run(folder, undisturbed)
 
 
+def strictly(line: str) -> dict:
+    """A line of JSON, without Python's own NaN and Infinity."""
+
+    def refuse(constant):
+        raise ValueError(f"{constant} is no JSON")
+
+    return json.loads(line, parse_constant=refuse)
+
+
+@pytest.mark.parametrize("precision", ["bf16", "fp16"])
+def test_in_16_bits_too_a_stopped_run_goes_on_bit_for_bit(tiny, tmp_path, precision):
+    settings = tiny(precision=precision)
+    full = pretrain(tiny(precision="fp32"))
+    undisturbed = pretrain(settings, tmp_path / "whole")
+    assert not same(undisturbed.model, full.model)  # it does compute in 16 bits
+    assert undisturbed.log[-1]["mlm"] == pytest.approx(full.log[-1]["mlm"], abs=0.02)
+    with pytest.raises(KeyboardInterrupt):
+        pretrain(settings, tmp_path / "run", watch=ask_to_stop(3))
+    pretrain(settings, tmp_path / "run")
+    assert_same_run(tmp_path / "run", tmp_path / "whole")
+
+
+def test_with_fp16_a_step_that_overflows_changes_no_weight(tiny, tmp_path, monkeypatch):
+    scaler = torch.amp.GradScaler
+    monkeypatch.setattr(torch.amp, "GradScaler", functools.partial(scaler, init_scale=2.0**40))
+    settings = tiny(precision="fp16", stages=(Stage(12, 4, 60),))
+    loop = Loop(settings)
+    before = weights(loop.model)
+    loop.take_step(False)
+    assert all(torch.equal(tensor, before[name]) for name, tensor in weights(loop.model).items())
+    assert not math.isfinite(loop.norm) and loop.scaler.get_scale() == 2.0**39
+    with pytest.raises(KeyboardInterrupt):  # the scale is part of the state
+        pretrain(settings, tmp_path / "run", watch=ask_to_stop(5))
+    state = torch.load(tmp_path / "run" / STATE, weights_only=True)
+    assert state["scaler"]["scale"] == 2.0 ** (40 - 6)
+    run = pretrain(settings, tmp_path / "run")
+    lines = (tmp_path / "run" / LOG).read_text().splitlines()
+    assert [strictly(line) for line in lines] == run.log
+    assert run.log[0]["norm"] is None and run.log[-1]["norm"] > 0
+    assert not equal(weights(run.model), before)  # in the end the scale is small enough
+
+
 class Killed(Exception):
     pass
 
@@ -638,6 +708,22 @@ def test_a_killed_process_goes_on_as_if_it_had_not_been(whole, tmp_path):
     assert 1 <= torch.load(folder / STATE, weights_only=True)["step"] < STEPS
     pretrain(settings, folder)
     assert_same_run(folder, undisturbed)
+
+
+def test_a_run_that_is_under_way_is_not_begun_a_second_time(tiny, tmp_path):
+    settings, said = tiny(), []
+
+    def again(record):
+        if record["step"] == 3:
+            with pytest.raises(
+                ValueError, match=r"run' is under way in another process\. Expected"
+            ):
+                pretrain(settings, tmp_path / "run", watch=said.append)
+
+    pretrain(settings, tmp_path / "run", watch=again)
+    pretrain(settings, tmp_path / "undisturbed")
+    assert said == []
+    assert_same_run(tmp_path / "run", tmp_path / "undisturbed")
 
 
 def test_a_finished_run_called_again_does_nothing(whole, tmp_path):
