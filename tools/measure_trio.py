@@ -6,7 +6,8 @@
                                                   runs/ when it was trained here; without this its
                                                   figures stay as they are
 
-All are asked the same: 777 blocks of documents that nobody trained on, 15% of their pieces hidden,
+The three share their trunk: their training differs from there on (`tools/pretrain_trio.py`). All
+are asked the same: 777 blocks of documents that nobody trained on, 15% of their pieces hidden,
 every hidden piece reads [MASK]. Beside them the n-grams of `tools/measure_ngrams.py`. Some
 minutes; nothing in the result depends on the date, so two runs write the same bytes.
 """
@@ -20,6 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 import numpy as np  # noqa: E402
+import torch  # noqa: E402
 
 from spanbert_teach.block_table import BlockTable  # noqa: E402
 from spanbert_teach.checkpoints import load_model  # noqa: E402
@@ -29,9 +31,11 @@ from spanbert_teach.evaluation import (  # noqa: E402
     hidden_states,
     mlm_answers,
     sbo_answers,
+    sbo_columns,
     shuffled_boundaries,
 )
-from spanbert_teach.held_out import MASKINGS, held_out, hide  # noqa: E402
+from spanbert_teach.held_out import MASKINGS, HeldOut, held_out, hide  # noqa: E402
+from spanbert_teach.masking import SboBatch  # noqa: E402
 from spanbert_teach.objectives import SpanBert  # noqa: E402
 from spanbert_teach.paths import data_path  # noqa: E402
 from spanbert_teach.pretraining_state import CHECKPOINT  # noqa: E402
@@ -61,16 +65,32 @@ def places_in_spans(answers: Answers, spans: np.ndarray) -> tuple[np.ndarray, np
     return length[answers.row, answers.column], place[answers.row, answers.column]
 
 
-def by_place(answers: Answers, spans: np.ndarray) -> dict[str, list[float]]:
-    """For each length of a span up to `LONGEST`: the accuracy at each place in it."""
-    length, place = places_in_spans(answers, spans)
+def asked_of_sbo(answers: Answers, sbo: SboBatch) -> np.ndarray:
+    """(answers,) bool: the pieces that SBO is asked for, too, which those at an edge are not."""
+    asked = set(zip(sbo.batch.tolist(), sbo_columns(sbo).tolist(), strict=True))
+    places = zip(answers.row.tolist(), answers.column.tolist(), strict=True)
+    return np.array([place in asked for place in places])
+
+
+def by_place(answers: Answers, held: HeldOut) -> dict[str, list[float]]:
+    """For each length of a span up to `LONGEST`: the accuracy at each place, where SBO is asked."""
+    length, place = places_in_spans(answers, held.masked.spans.numpy())
+    asked = asked_of_sbo(answers, held.masked.sbo)
     return {
         str(n): [
-            round(float(answers.correct[(length == n) & (place == p)].mean()), 4)
+            round(float(answers.correct[asked & (length == n) & (place == p)].mean()), 4)
             for p in range(1, n + 1)
         ]
         for n in range(1, LONGEST + 1)
-        if (length == n).any()
+    }
+
+
+def sbo_figures(model: SpanBert, held: HeldOut, hidden: torch.Tensor) -> dict[str, dict]:
+    """SBO with the true boundaries, and with those of other spans."""
+    shuffled = shuffled_boundaries(held.masked.sbo, np.random.default_rng(1))
+    return {
+        "sbo": figures(sbo_answers(model, held, hidden)),
+        "sbo_shuffled": figures(sbo_answers(model, held, hidden, shuffled)),
     }
 
 
@@ -101,29 +121,24 @@ def as_trained(model: SpanBert, masking: str) -> dict[str, float]:
 
 
 def measure(model: SpanBert, masking: str) -> dict[str, object]:
-    """Every head of a model on the test split."""
-    held = held_out("test", masking)
-    hidden = hidden_states(model, held)
-    spans = held.masked.spans.numpy()
+    """Every head of a model on the test split; "on_few" is what the tests ask again."""
+    held, few = held_out("test", masking), held_out("test", masking, most=FEW)
+    hidden, hidden_few = (hidden_states(model, asked) for asked in (held, few))
     mlm = mlm_answers(model, held, hidden)
-    few = mlm_answers(model, held_out("test", masking, most=FEW))
     found: dict[str, object] = {
         "mlm": figures(mlm),
         "mlm_as_trained": as_trained(model, masking),
-        "mlm_on_few": figures(few),
+        "on_few": {"mlm": figures(mlm_answers(model, few, hidden_few))},
     }
     if masking == "tokens":
         return found
-    found["mlm_by_place"] = by_place(mlm, spans)
+    asked = asked_of_sbo(mlm, held.masked.sbo)
+    found["mlm_where_sbo"] = {"accuracy": round(float(mlm.correct[asked].mean()), 4)}
+    found["mlm_by_place"] = by_place(mlm, held)
     if model.sbo is not None:
-        sbo = sbo_answers(model, held, hidden)
-        shuffled = shuffled_boundaries(held.masked.sbo, np.random.default_rng(1))
-        found["sbo"] = figures(sbo)
-        found["sbo_shuffled"] = figures(sbo_answers(model, held, hidden, shuffled))
-        asked = set(zip(sbo.row.tolist(), sbo.column.tolist(), strict=True))
-        both = [p in asked for p in zip(mlm.row.tolist(), mlm.column.tolist(), strict=True)]
-        found["mlm_where_sbo"] = {"accuracy": round(float(mlm.correct[both].mean()), 4)}
-        found["sbo_by_place"] = by_place(sbo, spans)
+        found |= sbo_figures(model, held, hidden)
+        found["on_few"] |= sbo_figures(model, few, hidden_few)
+        found["sbo_by_place"] = by_place(sbo_answers(model, held, hidden), held)
     return found
 
 
@@ -142,6 +157,7 @@ def main() -> int:
     models = {name: load_model(checkpoint) for name, checkpoint in TRIO.items()}
     report: dict[str, object] = {
         "command": "python tools/measure_trio.py",
+        "trunk": "shared by the three; see runs/<name>/run.json",
         "blocks": len(held_out("test", "spans").rows.ids),
     }
     for name, model in models.items():
@@ -155,7 +171,8 @@ def main() -> int:
     if options.again is None:
         report["again"] = json.loads(path.read_text(encoding="utf-8"))["again"]
     else:
-        report["again"] = {name: again(options.again / name / CHECKPOINT) for name in AGAIN}
+        report["again"] = {"command": "python tools/measure_trio.py --again runs"}
+        report["again"] |= {name: again(options.again / name / CHECKPOINT) for name in AGAIN}
     text = json.dumps(report, indent=2) + "\n"
     print(text, end="")
     if not options.print_only:

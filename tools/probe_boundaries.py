@@ -5,6 +5,7 @@
 Each encoder is frozen and gets fresh span boundary heads, three of different random weights, which
 are trained alike on the training text; they answer on the test split. So an encoder that was never
 trained with SBO has the same chance as one that was: what differs is what it keeps at boundaries.
+The three share their trunk, and differ from there on.
 """
 
 import json
@@ -62,7 +63,7 @@ def probe(model: SpanBert) -> list[float]:
             hidden = model.encoder(part.masked.input_ids, part.attention_mask).hidden
             places = (where.batch, where.left, where.right, where.position)
             losses = [loss_sum(head(hidden, *places), where.target) for head in heads]
-        (sum(losses) / len(where.target)).backward()
+        (sum(losses) / where.count).backward()
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(step, SETTINGS.peak_rate, SETTINGS.warmup, STEPS)
         optimizer.step()
@@ -80,7 +81,12 @@ def main() -> int:
     for name, checkpoint in TRIO.items():
         encoders[name] = {"accuracy": probe(load_model(checkpoint))}
         print(name, encoders[name])
-    report = {"command": "python tools/probe_boundaries.py", "steps": STEPS, "encoders": encoders}
+    report = {
+        "command": "python tools/probe_boundaries.py",
+        "trunk": "shared by the three; see runs/<name>/run.json",
+        "steps": STEPS,
+        "encoders": encoders,
+    }
     text = json.dumps(report, indent=2) + "\n"
     (data_path("runs") / "probe.json").write_text(text, encoding="utf-8", newline="\n")
     return 0
