@@ -25,7 +25,8 @@ HUB = {
     "hfl/chinese-bert-wwm-ext": 412,
     "hfl/chinese-roberta-wwm-ext": 412,
 }
-# Our own: three that differ in their objective alone; the first is the course's SpanBERT.
+# Our own: three that went on from one trunk and differ in their objective from there on; the
+# first is the course's SpanBERT.
 COURSE = {
     "course": "spanbert",
     "course-mlm-spans": "mlm-spans",

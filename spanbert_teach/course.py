@@ -77,7 +77,9 @@ def add_pretrain_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--start", metavar="PATH_OR_NAME", help="a checkpoint to go on from")
     command.add_argument("--steps", type=int, help="of the last stage of the preset")
     command.add_argument(
-        "--token-steps", type=int, help="at the beginning, that hide single pieces (the preset's)"
+        "--token-steps",
+        type=int,
+        help="steps at the beginning that hide single pieces (the preset's; 0 suits --start)",
     )
     command.add_argument("--batch", type=int, help="blocks a step, in all stages")
     command.add_argument("--accumulate", type=int, help="parts of a batch, to save memory")

@@ -400,6 +400,18 @@ def test_the_model_sums_both_losses_over_their_own_targets():
     torch.testing.assert_close(found.sbo, torch.stack(each).sum(), atol=1e-3, rtol=1e-5)
 
 
+def test_logits_are_computed_for_the_predicted_pieces_alone():
+    model = spanbert()
+    batch, real = masked([40, 25, 3])
+    seen = []
+    for head in (model.mlm, model.sbo):
+        head.decoder.register_forward_hook(lambda module, given, logits: seen.append(logits.shape))
+    found = model(batch, real)
+    vocabulary = model.encoder.config.vocab_size
+    assert seen == [(found.mlm_count, vocabulary), (found.sbo_count, vocabulary)]
+    assert 0 < found.mlm_count < batch.input_ids.numel() / 3
+
+
 @settings(max_examples=10, deadline=None)
 @given(more=st.integers(1, 30), seed=st.integers(0, 99))
 def test_padding_changes_no_loss_and_no_gradient(more, seed):

@@ -157,3 +157,11 @@ def test_the_views_of_lessons_03_to_05_live_with_ipywidgets_7(classic, tmp_path)
     expect(view.locator("table thead b")).to_have_count(3)
     assert guesses.columns(view)[0] == "The"
     page.screenshot("guesses", of=view)
+
+
+def test_the_training_curve_grows_with_ipywidgets_7(classic, tmp_path):
+    code = f"{THIS_CHECKOUT}\nfrom IPython.display import display\n{guesses.CURVE}"
+    page = classic.open(save(tmp_path / "toy.ipynb", cell("curve", code)))
+    page.page.evaluate(guesses.LOOK)
+    page.run_all()
+    guesses.grows_while_the_cell_runs(page)
