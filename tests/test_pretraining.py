@@ -682,12 +682,36 @@ def test_what_was_done_after_the_last_state_is_done_again(whole, tmp_path, save_
 
 
 SCRIPT = """
-import json, sys, time
+import json, os, signal, sys, time
 from spanbert_teach.pretraining import pretrain
 from spanbert_teach.pretraining_settings import Settings
 settings = Settings.from_json(json.loads(sys.argv[1]))
+replace = os.replace
+
+
+def killed(unfinished, path):  # the new state is written, and not yet in the old one's place
+    if path.name == "state.pt" and path.exists():
+        os.kill(os.getpid(), signal.SIGKILL)
+    replace(unfinished, path)
+
+
+if "saving" in sys.argv:
+    os.replace = killed
 pretrain(settings, sys.argv[2], watch=lambda record: time.sleep(0.1), save_every=0.2)
 """
+
+
+@pytest.mark.slow
+def test_a_process_killed_while_it_saves_loses_the_last_state_only(whole, tmp_path):
+    settings, undisturbed = whole
+    folder = tmp_path / "run"
+    env = os.environ | {"OMP_NUM_THREADS": str(torch.get_num_threads())}
+    command = [sys.executable, "-c", SCRIPT, json.dumps(settings.as_json()), str(folder), "saving"]
+    assert subprocess.run(command, env=env).returncode == -signal.SIGKILL
+    assert list(folder.glob(".*unfinished"))
+    assert 1 <= torch.load(folder / STATE, weights_only=True)["step"] < STEPS
+    pretrain(settings, folder)
+    assert_same_run(folder, undisturbed)
 
 
 @pytest.mark.slow

@@ -9,13 +9,20 @@ from torch.nn import functional as F
 
 from spanbert_teach import SENTENCE
 from spanbert_teach.checkpoints import load_model
-from spanbert_teach.evaluation import hidden_states, mlm_answers, sbo_answers, sbo_columns
+from spanbert_teach.evaluation import hidden_states, mlm_answers, sbo_answers
 from spanbert_teach.held_out import held_out
 from spanbert_teach.masking import MaskOptions, SboBatch, sbo_targets
 from spanbert_teach.model import SpanBertConfig
 from spanbert_teach.objectives import SpanBert, loss_sum
 from spanbert_teach.paths import data_path
-from tools.measure_trio import FEW, TRIO, places_in_spans
+from tools.measure_trio import (
+    FEW,
+    TRIO,
+    asked_of_sbo,
+    figures,
+    places_in_spans,
+    sbo_figures,
+)
 
 
 @pytest.fixture(scope="module")
@@ -151,16 +158,14 @@ def answered(model):
     held = held_out("test", "spans", most=250)
     states = hidden_states(model, held)
     sbo = held.masked.sbo
-    asked = set(zip(sbo.batch.tolist(), sbo_columns(sbo).tolist(), strict=True))
     mlm = mlm_answers(model, held, states)
-    kept = [p in asked for p in zip(mlm.row.tolist(), mlm.column.tolist(), strict=True)]
     spans, of_span = torch.unique(
         torch.stack([sbo.batch, sbo.left, sbo.right]), dim=1, return_inverse=True
     )
     others = spans.roll(-1, dims=1)[:, of_span]
     elsewhere = SboBatch(*others, sbo.position, sbo.target)
     return {
-        "MLM": mlm.correct[kept],
+        "MLM": mlm.correct[asked_of_sbo(mlm, sbo)],
         "SBO": (by_boundaries := sbo_answers(model, held, states)).correct,
         "SBO, wrong boundaries": sbo_answers(model, held, states, elsewhere).correct,
     }, places_in_spans(by_boundaries, held.masked.spans.numpy())
@@ -196,27 +201,55 @@ def trio() -> dict:
     return json.loads(data_path("runs/trio.json").read_text(encoding="utf-8"))
 
 
+def close(found: dict, written: dict) -> bool:
+    """Up to what another processor's rounding may change."""
+    apart = {name: abs(found[name] - written[name]) for name in found}
+    return apart["pieces"] == 0 and apart["accuracy"] <= 0.002 and apart["cross_entropy"] <= 0.005
+
+
 @pytest.mark.parametrize("masking", ["tokens", "spans"])
 @pytest.mark.parametrize("name", TRIO)
 def test_the_file_about_the_trio_is_true(trio, name, masking):
-    """What `tools/measure_trio.py` wrote, on a hundred of its blocks."""
-    answers = mlm_answers(load_model(TRIO[name]), held_out("test", masking, most=FEW))
-    written = trio[name][masking]["mlm_on_few"]
-    assert len(answers.target) == written["pieces"]
-    assert answers.accuracy == pytest.approx(written["accuracy"], abs=0.002)
-    assert answers.cross_entropy == pytest.approx(written["cross_entropy"], abs=0.005)
-    whole = trio[name][masking]["mlm"]["accuracy"]
-    spread = 0.5 / answers.target.size**0.5
-    assert abs(whole - answers.accuracy) < 5 * spread, "not the same models, or not the same text"
+    """What `tools/measure_trio.py` wrote, on a hundred of its blocks, and all heads."""
+    model, held = load_model(TRIO[name]), held_out("test", masking, most=FEW)
+    hidden = hidden_states(model, held)
+    found = {"mlm": figures(mlm_answers(model, held, hidden))}
+    if name == "spanbert" and masking == "spans":
+        found |= sbo_figures(model, held, hidden)
+    written = trio[name][masking]
+    assert found.keys() == written["on_few"].keys()
+    for head, one in found.items():
+        assert close(one, written["on_few"][head]), (head, one, written["on_few"][head])
+        spread = 0.5 / one["pieces"] ** 0.5
+        apart = abs(written[head]["accuracy"] - one["accuracy"])
+        assert apart < 5 * spread, "not the same models, or not the same text"
+
+
+def test_true_boundaries_beat_those_of_other_spans_by_five_points(trio):
+    spans = trio["spanbert"]["spans"]
+    for found in (spans, spans["on_few"]):
+        assert found["sbo"]["accuracy"] > found["sbo_shuffled"]["accuracy"] + 0.05
+        assert found["sbo"]["cross_entropy"] < found["sbo_shuffled"]["cross_entropy"]
+
+
+@pytest.fixture(scope="module")
+def ngrams() -> dict:
+    return json.loads(data_path("runs/ngrams.json").read_text(encoding="utf-8"))["maskings"]
 
 
 @pytest.mark.result("05-trio")
-def test_trio(recorded_output, trio):
-    ngrams = json.loads(data_path("runs/ngrams.json").read_text(encoding="utf-8"))["maskings"]
-    rows = {name: [trio[name][m]["mlm"] for m in ("tokens", "spans")] for name in TRIO}
-    again = trio["again"]["spanbert-again"]
-    rows["spanbert, another seed"] = [again[m] for m in ("tokens", "spans")]
-    rows["5-grams, both sides"] = [ngrams[m]["test"]["product"] for m in ("tokens", "spans")]
+def test_trio(recorded_output, trio, ngrams):
+    both = ("tokens", "spans")
+    rows = {name: [trio[name][m]["mlm"] for m in both] for name in TRIO}
+    for name in ("mlm-spans", "spanbert"):
+        again = trio["again"][f"{name}-again"]
+        rows[f"{name}, another seed"] = [again[m]["mlm"] for m in both]
+    counters = {
+        "5-grams, both sides": "product",
+        "bigrams, both sides": "bigram product",
+        "the most frequent piece": "unigram",
+    }
+    rows |= {said: [ngrams[m]["test"][name] for m in both] for said, name in counters.items()}
     lines = ["MLM on held-out text    single pieces, nats    spans, nats"]
     for name, both in rows.items():
         cells = [f"{100 * of['accuracy']:8.1f}% {of['cross_entropy']:7.2f}" for of in both]
@@ -224,14 +257,66 @@ def test_trio(recorded_output, trio):
     assert recorded_output.splitlines() == lines
 
 
+@pytest.mark.result("05-middle")
+def test_middle(recorded_output):
+    """Asked again, of all test blocks."""
+    held = held_out("test", "spans")
+    lines = []
+    for name in TRIO:
+        model = load_model(TRIO[name])
+        hidden = hidden_states(model, held)
+        answers = {"MLM": mlm_answers(model, held, hidden)}
+        if model.sbo is not None:
+            answers["SBO"] = sbo_answers(model, held, hidden)
+        for head, found in answers.items():
+            length, place = places_in_spans(found, held.masked.spans.numpy())
+            inner = asked_of_sbo(found, held.masked.sbo) & (length >= 5) & (length <= 10)
+            where = {
+                "first": place == 1,
+                "middle": (place > 2) & (place < length - 1),
+                "last": place == length,
+            }
+            cells = [f"{n} {found.correct[inner & at].mean():6.1%}" for n, at in where.items()]
+            lines.append(f"{name:10} {head}: {' '.join(cells)}")
+    assert recorded_output.splitlines() == lines
+
+
+@pytest.mark.result("05-ahead")
+def test_ahead(recorded_output, trio, ngrams):
+    lines = []
+    for masking, best in (("tokens", "mlm-tokens"), ("spans", "mlm-spans")):
+        counter = ngrams[masking]["test"]["product"]
+        for said, key in (("all [MASK]", "mlm"), ("as in training", "mlm_as_trained")):
+            ours = trio[best][masking][key]
+            points = 100 * (ours["accuracy"] - counter["accuracy"])
+            nats = ours["cross_entropy"] - counter["cross_entropy"]
+            lines.append(
+                f"{masking:6} {said:14} ahead by {points:+.1f} points and {nats:+.2f} nats"
+            )
+    sbo = trio["spanbert"]["spans"]
+    own, other = (f"{sbo[key]['accuracy']:.1%}" for key in ("sbo", "sbo_shuffled"))
+    lines.append(f"SBO with its own boundaries {own}, with those of other spans {other}")
+    dropout = trio["again"]["mlm-spans-dropout"]
+    for name, found in (("mlm-spans", trio["mlm-spans"]), ("with dropout", dropout)):
+        masks, trained = (found["spans"][key] for key in ("mlm", "mlm_as_trained"))
+        lines.append(
+            f"{name:13} on spans: all [MASK] {masks['accuracy']:.1%} {masks['cross_entropy']:.2f} "
+            f"nats, as in training {trained['accuracy']:.1%} {trained['cross_entropy']:.2f} nats"
+        )
+    assert recorded_output.splitlines() == lines
+
+
 @pytest.mark.result("05-probe")
 def test_probe(recorded_output):
-    """From the file that `tools/probe_boundaries.py` wrote: no test trains nine heads again."""
+    """From the file that `tools/probe_boundaries.py` wrote: no test trains fifteen heads again."""
     probe = json.loads(data_path("runs/probe.json").read_text(encoding="utf-8"))
+    rows = {name: probe["encoders"][name] for name in TRIO}
+    for name in ("spanbert", "mlm-spans"):
+        rows[f"{name}, another seed"] = probe["again"][f"{name}-again"]
     lines = [
-        f"{name:11} a fresh SBO head finds "
-        + ", ".join(f"{100 * share:.1f}%" for share in probe["encoders"][name]["accuracy"])
-        for name in TRIO
+        f"{name:23} a fresh SBO head finds "
+        + ", ".join(f"{100 * share:.1f}%" for share in found["accuracy"])
+        for name, found in rows.items()
     ]
     assert recorded_output.splitlines() == lines
 
@@ -258,19 +343,47 @@ def test_bug_copy(recorded_output):
     )
     copier = SpanBert(config, sbo=False, generator=torch.Generator().manual_seed(9))
     optimizer = torch.optim.Adam(copier.parameters(), lr=3e-3)
-    for step in range(120):
-        x = ids[2 * step : 2 * step + 4]
+    losses = []
+    for step in range(180):
+        x = ids[2 * (step % 120) :][:4]
         loss = F.cross_entropy(copier.mlm(copier.encoder(x).hidden[x != 0]), x[x != 0])
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
+        losses.append(loss.item())
     with torch.inference_mode():
         guesses = copier.eval().mlm(copier.encoder(ids[242:]).hidden[mask[242:]]).argmax(-1)
     mask_id, truth = 4, torch.from_numpy(held.rows.ids)[242:][mask[242:]]
     assert recorded_output.splitlines() == [
-        f"its loss fell below 1: {loss.item() < 1}",
+        f"its loss: {losses[0]:.0f} nats in the first step, below 0.1 in the last: "
+        f"{losses[-1] < 0.1}",
         f"hidden pieces where it says [MASK]: {(guesses == mask_id).float().mean():.0%}, "
         f"where it is right: {(guesses == truth).float().mean():.0%}",
+    ]
+
+
+@pytest.mark.result("05-sums")
+def test_sums(recorded_output, model):
+    """From the model's own sums, of the batch and of each block alone."""
+    held = held_out("test", "spans", most=32)
+    batch, real = held.masked, torch.from_numpy(held.rows.real)
+    with torch.inference_mode():
+        whole = model(batch, real)
+        hidden = model.encoder(batch.input_ids, real).hidden
+        own = []
+        for row in range(32):
+            mask, sbo = batch.mask[row], batch.sbo
+            mine = sbo.batch == row
+            places = (x[mine] for x in (sbo.batch, sbo.left, sbo.right, sbo.position))
+            mlm = F.cross_entropy(model.mlm(hidden[row, mask]), batch.mlm_targets[row, mask])
+            each = F.cross_entropy(model.sbo(hidden, *places), sbo.target[mine], reduction="sum")
+            own.append(mlm + each / (mine.sum() + 1))
+    official = whole.mlm / whole.mlm_count + whole.sbo / (whole.sbo_count + 1)
+    paper = (whole.mlm + whole.sbo) / whole.mlm_count
+    assert recorded_output.splitlines() == [
+        f"official, counts of the whole batch:       {official:.2f} nats",
+        f"official, each block with its own counts:  {torch.stack(own).mean():.2f}",
+        f"the paper's sum, by MLM's count:           {paper:.2f}",
     ]
 
 
@@ -325,8 +438,14 @@ def test_pull(recorded_output, model):
         pulls.append(torch.cat([part.flatten() for part in parts]))
     cosine = torch.cosine_similarity(*pulls, dim=0).item()
     ratio = (pulls[1].norm() / pulls[0].norm()).item()
-    expected = f"cosine {cosine:.2f}; length of SBO's gradient {ratio:.1f} times MLM's"
-    assert recorded_output == expected
+    lines = [f"cosine {cosine:.2f}; length of SBO's gradient {ratio:.1f} times MLM's"]
+    for w in (0.25, 1, 4):  # by the law of cosines, without the sum
+        n = (1 + 2 * w * ratio * cosine + (w * ratio) ** 2) ** 0.5
+        to_mlm, to_sbo = (1 + w * ratio * cosine) / n, (cosine + w * ratio) / n
+        lines.append(
+            f"w = {w:4}: cosine of the sum with MLM's {to_mlm:.2f}, with SBO's {to_sbo:.2f}"
+        )
+    assert recorded_output.splitlines() == lines
 
 
 def test_what_the_lesson_reads_from_files_is_what_the_tools_wrote():
