@@ -2,9 +2,9 @@
 
     python tools/measure_trio.py                  the test split, as the lesson quotes it
     python tools/measure_trio.py --print-only     the same, without writing
-    python tools/measure_trio.py --again runs     and the branch with another seed, which lies in
-                                                  runs/ when it was trained here; without this its
-                                                  figures stay as they are
+    python tools/measure_trio.py --again runs     and the branches with another seed and with
+                                                  dropout, which lie in runs/ when they were trained
+                                                  here; without this their figures stay as they are
 
 The three share their trunk: their training differs from there on (`tools/pretrain_trio.py`). All
 are asked the same: 777 blocks of documents that nobody trained on, 15% of their pieces hidden,
@@ -39,7 +39,7 @@ from spanbert_teach.masking import SboBatch  # noqa: E402
 from spanbert_teach.objectives import SpanBert  # noqa: E402
 from spanbert_teach.paths import data_path  # noqa: E402
 from spanbert_teach.pretraining_state import CHECKPOINT  # noqa: E402
-from tools.pretrain_trio import AGAIN  # noqa: E402
+from tools.pretrain_trio import AGAIN, LONGER_WITH_DROPOUT  # noqa: E402
 
 TRIO = {"mlm-tokens": "course-mlm-tokens", "mlm-spans": "course-mlm-spans", "spanbert": "course"}
 FEW = 100  # blocks: so many are asked again whenever the tests run
@@ -83,6 +83,14 @@ def by_place(answers: Answers, held: HeldOut) -> dict[str, list[float]]:
         ]
         for n in range(1, LONGEST + 1)
     }
+
+
+def by_length(held: HeldOut) -> dict[str, int]:
+    """How many spans of each length up to `LONGEST` SBO is asked for."""
+    sbo = held.masked.sbo
+    ends = torch.unique(torch.stack([sbo.batch, sbo.left, sbo.right]), dim=1)
+    lengths = ends[2] - ends[1] - 1
+    return {str(n): int((lengths == n).sum()) for n in range(1, LONGEST + 1)}
 
 
 def sbo_figures(model: SpanBert, held: HeldOut, hidden: torch.Tensor) -> dict[str, dict]:
@@ -142,23 +150,38 @@ def measure(model: SpanBert, masking: str) -> dict[str, object]:
     return found
 
 
-def again(checkpoint: Path) -> dict[str, dict[str, float]]:
-    """The MLM accuracy of a branch that was trained with another seed."""
-    model = load_model(checkpoint)
-    return {masking: figures(mlm_answers(model, held_out("test", masking))) for masking in MASKINGS}
+def trained_again(runs: Path) -> dict[str, object]:
+    """MLM of the branches with another seed, and of the one with dropout; the pair compared."""
+    models = {n: load_model(runs / n / CHECKPOINT) for n in (*AGAIN, *LONGER_WITH_DROPOUT)}
+    found: dict[str, object] = {"command": "python tools/measure_trio.py --again runs"}
+    found |= {name: {} for name in models}
+    for masking in MASKINGS:
+        held = held_out("test", masking)
+        mlm = {name: mlm_answers(model, held) for name, model in models.items()}
+        for name, model in models.items():
+            found[name][masking] = {
+                "mlm": figures(mlm[name]),
+                "mlm_as_trained": as_trained(model, masking),
+            }
+        found[f"{masking}: spanbert-again ahead of"] = {
+            "mlm-spans-again": difference(mlm["spanbert-again"], mlm["mlm-spans-again"])
+        }
+    return found
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Measure the course's three checkpoints.")
     parser.add_argument("--print-only", action="store_true", help="do not write the file")
-    parser.add_argument("--again", type=Path, help="where the runs with another seed are kept")
+    parser.add_argument("--again", type=Path, help="where the branches trained once more are kept")
     options = parser.parse_args()
     path = data_path("runs") / "trio.json"
     models = {name: load_model(checkpoint) for name, checkpoint in TRIO.items()}
+    spans = held_out("test", "spans")
     report: dict[str, object] = {
         "command": "python tools/measure_trio.py",
         "trunk": "shared by the three; see runs/<name>/run.json",
-        "blocks": len(held_out("test", "spans").rows.ids),
+        "blocks": len(spans.rows.ids),
+        "spans_by_length": by_length(spans),
     }
     for name, model in models.items():
         report[name] = {masking: measure(model, masking) for masking in MASKINGS}
@@ -171,8 +194,7 @@ def main() -> int:
     if options.again is None:
         report["again"] = json.loads(path.read_text(encoding="utf-8"))["again"]
     else:
-        report["again"] = {"command": "python tools/measure_trio.py --again runs"}
-        report["again"] |= {name: again(options.again / name / CHECKPOINT) for name in AGAIN}
+        report["again"] = trained_again(options.again)
     text = json.dumps(report, indent=2) + "\n"
     print(text, end="")
     if not options.print_only:

@@ -1,6 +1,9 @@
 """What do the boundaries of a span know? Asked of the encoders of the course's three checkpoints.
 
-    python tools/probe_boundaries.py           writes data/runs/probe.json, about ten minutes
+    python tools/probe_boundaries.py               writes data/runs/probe.json, about ten minutes
+    python tools/probe_boundaries.py --again runs  and the pair with another seed, which lies in
+                                                   runs/ when it was trained here; without this its
+                                                   figures stay as they are
 
 Each encoder is frozen and gets fresh span boundary heads, three of different random weights, which
 are trained alike on the training text; they answer on the test split. So an encoder that was never
@@ -8,6 +11,7 @@ trained with SBO has the same chance as one that was: what differs is what it ke
 The three share their trunk, and differ from there on.
 """
 
+import argparse
 import json
 import sys
 from pathlib import Path
@@ -30,8 +34,10 @@ from spanbert_teach.objectives import (  # noqa: E402
 from spanbert_teach.paths import data_path  # noqa: E402
 from spanbert_teach.pretraining_data import Batches  # noqa: E402
 from spanbert_teach.pretraining_settings import Settings, Stage  # noqa: E402
+from spanbert_teach.pretraining_state import CHECKPOINT  # noqa: E402
 from spanbert_teach.pretraining_step import autocast, learning_rate  # noqa: E402
 from tools.measure_trio import TRIO, figures  # noqa: E402
+from tools.pretrain_trio import AGAIN  # noqa: E402
 
 STEPS, SEEDS = 400, (1, 2, 3)
 SETTINGS = Settings("spanbert", stages=(Stage(128, 32, STEPS),), peak_rate=1e-3, warmup=40, seed=7)
@@ -77,18 +83,31 @@ def probe(model: SpanBert) -> list[float]:
 
 
 def main() -> int:
+    parser = argparse.ArgumentParser(description="Fresh boundary heads on frozen encoders.")
+    parser.add_argument("--again", type=Path, help="where the branches trained once more are kept")
+    options = parser.parse_args()
+    path = data_path("runs") / "probe.json"
     encoders = {}
     for name, checkpoint in TRIO.items():
         encoders[name] = {"accuracy": probe(load_model(checkpoint))}
         print(name, encoders[name])
+    if options.again is None:
+        again = json.loads(path.read_text(encoding="utf-8"))["again"]
+    else:
+        again = {"command": "python tools/probe_boundaries.py --again runs"}
+        for name in AGAIN:
+            model = load_model(options.again / name / CHECKPOINT)
+            again[name] = {"accuracy": probe(model)}
+            print(name, again[name])
     report = {
         "command": "python tools/probe_boundaries.py",
         "trunk": "shared by the three; see runs/<name>/run.json",
         "steps": STEPS,
         "encoders": encoders,
+        "again": again,
     }
     text = json.dumps(report, indent=2) + "\n"
-    (data_path("runs") / "probe.json").write_text(text, encoding="utf-8", newline="\n")
+    path.write_text(text, encoding="utf-8", newline="\n")
     return 0
 
 
