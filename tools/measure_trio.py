@@ -78,7 +78,7 @@ def by_place(answers: Answers, held: HeldOut) -> dict[str, list[float]]:
     asked = asked_of_sbo(answers, held.masked.sbo)
     return {
         str(n): [
-            round(float(answers.correct[asked & (length == n) & (place == p)].mean()), 4)
+            round(float(answers.correct[asked & (length == n) & (place == p)].mean()), 6)
             for p in range(1, n + 1)
         ]
         for n in range(1, LONGEST + 1)

@@ -13,7 +13,7 @@ from spanbert_teach.evaluation import hidden_states, mlm_answers, sbo_answers
 from spanbert_teach.held_out import held_out
 from spanbert_teach.masking import MaskOptions, SboBatch, sbo_targets
 from spanbert_teach.model import SpanBertConfig
-from spanbert_teach.objectives import SpanBert, loss_sum
+from spanbert_teach.objectives import SpanBert, joint_loss, loss_sum
 from spanbert_teach.paths import data_path
 from tools.measure_trio import (
     FEW,
@@ -364,25 +364,24 @@ def test_bug_copy(recorded_output):
 
 @pytest.mark.result("05-sums")
 def test_sums(recorded_output, model):
-    """From the model's own sums, of the batch and of each block alone."""
-    held = held_out("test", "spans", most=32)
-    batch, real = held.masked, torch.from_numpy(held.rows.real)
+    """From the library's heads and its joint loss."""
+    held = held_out("test", "spans", most=250)
+    batch, sbo = held.masked, held.masked.sbo
+    found = []
     with torch.inference_mode():
-        whole = model(batch, real)
-        hidden = model.encoder(batch.input_ids, real).hidden
-        own = []
+        hidden = model.encoder(batch.input_ids[:32], torch.from_numpy(held.rows.real)[:32]).hidden
         for row in range(32):
-            mask, sbo = batch.mask[row], batch.sbo
-            mine = sbo.batch == row
+            mask, mine = batch.mask[row], sbo.batch == row
             places = (x[mine] for x in (sbo.batch, sbo.left, sbo.right, sbo.position))
-            mlm = F.cross_entropy(model.mlm(hidden[row, mask]), batch.mlm_targets[row, mask])
-            each = F.cross_entropy(model.sbo(hidden, *places), sbo.target[mine], reduction="sum")
-            own.append(mlm + each / (mine.sum() + 1))
-    official = whole.mlm / whole.mlm_count + whole.sbo / (whole.sbo_count + 1)
-    paper = (whole.mlm + whole.sbo) / whole.mlm_count
+            mlm = loss_sum(model.mlm(hidden[row, mask]), batch.mlm_targets[row, mask])
+            each = loss_sum(model.sbo(hidden, *places), sbo.target[mine])
+            found.append(torch.tensor([mlm, each, mask.sum(), mine.sum()]))
+    whole = sum(found)
+    alone = torch.stack([joint_loss(*one) for one in found])
+    paper = joint_loss(*whole, normalisation="paper")
     assert recorded_output.splitlines() == [
-        f"official, counts of the whole batch:       {official:.2f} nats",
-        f"official, each block with its own counts:  {torch.stack(own).mean():.2f}",
+        f"official, counts of the whole batch:       {joint_loss(*whole):.2f} nats",
+        f"official, each block with its own counts:  {alone.mean():.2f}",
         f"the paper's sum, by MLM's count:           {paper:.2f}",
     ]
 
@@ -443,7 +442,7 @@ def test_pull(recorded_output, model):
         n = (1 + 2 * w * ratio * cosine + (w * ratio) ** 2) ** 0.5
         to_mlm, to_sbo = (1 + w * ratio * cosine) / n, (cosine + w * ratio) / n
         lines.append(
-            f"w = {w:4}: cosine of the sum with MLM's {to_mlm:.2f}, with SBO's {to_sbo:.2f}"
+            f"w = {w:4}: cosine of the sum with MLM's {to_mlm:.1f}, with SBO's {to_sbo:.1f}"
         )
     assert recorded_output.splitlines() == lines
 
