@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from spanbert_teach import SENTENCE
 from spanbert_teach.checkpoints import load_model
 from spanbert_teach.evaluation import hidden_states, mlm_answers, sbo_answers
-from spanbert_teach.held_out import held_out
+from spanbert_teach.held_out import MASKINGS, held_out
 from spanbert_teach.masking import MaskOptions, SboBatch, sbo_targets
 from spanbert_teach.model import SpanBertConfig
 from spanbert_teach.objectives import SpanBert, joint_loss, loss_sum
@@ -278,32 +278,60 @@ def test_middle(recorded_output):
             }
             cells = [f"{n} {found.correct[inner & at].mean():6.1%}" for n, at in where.items()]
             lines.append(f"{name:10} {head}: {' '.join(cells)}")
+        if model.sbo is not None:
+            other = sbo_figures(model, held, hidden)["sbo_shuffled"]["accuracy"]
+            asked = asked_of_sbo(answers["MLM"], held.masked.sbo)
+            mlm, sbo = answers["MLM"].correct[asked].mean(), answers["SBO"].accuracy
+    lines.append(f"spanbert, all: MLM {mlm:.1%}, SBO {sbo:.1%}, wrong boundaries {other:.1%}")
     assert recorded_output.splitlines() == lines
+
+
+@pytest.mark.result("05-pairs")
+def test_pairs(recorded_output, trio):
+    lines = []
+    for end, found in (("", trio), ("-again", trio["again"])):
+        ahead = [found[f"{m}: spanbert{end} ahead of"][f"mlm-spans{end}"] for m in MASKINGS]
+        said = [f"{one['points']:+.2f} ± {one['standard_error']:.2f}" for one in ahead]
+        who = f"spanbert{end} ahead of mlm-spans{end}"
+        lines.append(f"{who:40} single pieces {said[0]}; spans {said[1]}")
+    assert recorded_output.splitlines() == lines
+
+
+@pytest.mark.parametrize("masking", MASKINGS)
+def test_the_difference_is_that_of_the_accuracies(trio, masking):
+    for end, found in (("", trio), ("-again", trio["again"])):
+        ours, others = (found[f"{n}{end}"][masking]["mlm"] for n in ("spanbert", "mlm-spans"))
+        ahead = found[f"{masking}: spanbert{end} ahead of"][f"mlm-spans{end}"]
+        points = 100 * (ours["accuracy"] - others["accuracy"])
+        assert ahead["points"] == pytest.approx(points, abs=0.02)
+        # Not paired, the error of a difference of two shares would be larger.
+        share = others["accuracy"]
+        assert 0.05 < ahead["standard_error"] < 100 * (2 * share / others["pieces"]) ** 0.5
 
 
 @pytest.mark.result("05-ahead")
 def test_ahead(recorded_output, trio, ngrams):
+    def line(what, accuracy, nats=None):
+        said = f"{what:36} {100 * accuracy:.1f}% "
+        return said if nats is None else f"{said}{nats:.2f} nats"
+
+    def both(found):
+        return found["accuracy"], found["cross_entropy"]
+
     lines = []
     for masking, best in (("tokens", "mlm-tokens"), ("spans", "mlm-spans")):
-        counter = ngrams[masking]["test"]["product"]
-        for said, key in (("all [MASK]", "mlm"), ("as in training", "mlm_as_trained")):
-            ours = trio[best][masking][key]
-            points = 100 * (ours["accuracy"] - counter["accuracy"])
-            nats = ours["cross_entropy"] - counter["cross_entropy"]
-            lines.append(
-                f"{masking:6} {said:14} ahead by {points:+.1f} points and {nats:+.2f} nats"
-            )
-    sbo = trio["spanbert"]["spans"]
-    own, other = (f"{sbo[key]['accuracy']:.1%}" for key in ("sbo", "sbo_shuffled"))
-    lines.append(f"SBO with its own boundaries {own}, with those of other spans {other}")
-    dropout = trio["again"]["mlm-spans-dropout"]
-    for name, found in (("mlm-spans", trio["mlm-spans"]), ("with dropout", dropout)):
-        masks, trained = (found["spans"][key] for key in ("mlm", "mlm_as_trained"))
-        lines.append(
-            f"{name:13} on spans: all [MASK] {masks['accuracy']:.1%} {masks['cross_entropy']:.2f} "
-            f"nats, as in training {trained['accuracy']:.1%} {trained['cross_entropy']:.2f} nats"
-        )
-    assert recorded_output.splitlines() == lines
+        found = trio[best][masking]
+        assert found["mlm"]["accuracy"] == max(trio[n][masking]["mlm"]["accuracy"] for n in TRIO)
+        copied = found["mlm"]["accuracy"] * 0.9 + 0.1
+        lines += [
+            line(f"{masking}: 5-grams", *both(ngrams[masking]["test"]["product"])),
+            line(f"{masking}: {best}, all [MASK]", *both(found["mlm"])),
+            line(f"{masking}: if it copied 10%", copied),
+            line(f"{masking}: {best}, as in training", *both(found["mlm_as_trained"])),
+        ]
+    dropout = trio["again"]["mlm-spans-dropout"]["spans"]["mlm"]
+    lines.append(line("spans: mlm-spans-dropout", *both(dropout)))
+    assert stripped(recorded_output) == [one.rstrip() for one in lines]
 
 
 @pytest.mark.result("05-probe")
@@ -434,16 +462,19 @@ def test_pull(recorded_output, model):
     pulls = []
     for loss in losses:
         parts = torch.autograd.grad(loss, parameters, retain_graph=True)
-        pulls.append(torch.cat([part.flatten() for part in parts]))
+        pulls.append(torch.cat([part.flatten() for part in parts]).double())
     cosine = torch.cosine_similarity(*pulls, dim=0).item()
     ratio = (pulls[1].norm() / pulls[0].norm()).item()
-    lines = [f"cosine {cosine:.2f}; length of SBO's gradient {ratio:.1f} times MLM's"]
-    for w in (0.25, 1, 4):  # by the law of cosines, without the sum
-        n = (1 + 2 * w * ratio * cosine + (w * ratio) ** 2) ** 0.5
-        to_mlm, to_sbo = (1 + w * ratio * cosine) / n, (cosine + w * ratio) / n
-        lines.append(
-            f"w = {w:4}: cosine of the sum with MLM's {to_mlm:.1f}, with SBO's {to_sbo:.1f}"
-        )
+    radians = np.arccos(cosine)
+    lines = [
+        f"cosine {cosine:.2f}, angle {np.degrees(radians):.0f}°; "
+        f"SBO's gradient is {ratio:.1f} times as long as MLM's"
+    ]
+    for w in (0.25, 1, 4):  # a triangle with two sides and the angle between them
+        across, along = w * ratio * np.sin(radians), 1 + w * ratio * cosine
+        to_mlm = np.arctan2(across, along)
+        found = [f"{np.degrees(one):2.0f}°" for one in (to_mlm, radians - to_mlm)]
+        lines.append(f"w = {w:4}: the sum is {found[0]} from MLM's and {found[1]} from SBO's")
     assert recorded_output.splitlines() == lines
 
 
