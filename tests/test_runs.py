@@ -10,8 +10,9 @@ from spanbert_teach.checkpoint_vocabulary import sha256
 from spanbert_teach.paths import data_path
 from spanbert_teach.pretraining_film import film_steps
 from spanbert_teach.pretraining_settings import Settings
-from spanbert_teach.pretraining_state import FILM, LOG
+from spanbert_teach.pretraining_state import CHECKPOINT, FILM, LOG
 from spanbert_teach.tokenization import load_tokenizer
+from tools import pretrain_trio
 from tools.pretrain_trio import BRANCHES, FIRST_FIVE, PARENTS, ROOT, settings_of
 
 NAMES = sorted(path.name for path in data_path("runs").iterdir() if path.is_dir())
@@ -84,3 +85,19 @@ def test_the_film(name):
             assert (np.diff(share, axis=-1) <= 0).all() and share.sum(-1).max() <= 1.001
         if name not in PARENTS:  # from scratch: nothing is likely at first
             assert film["mlm_share"][0].max() < 0.05 < film["mlm_share"][-1].max()
+
+
+def test_what_a_run_starts_from_is_trained_first(tmp_path, monkeypatch, capsys):
+    trained = []
+
+    def pretrain(settings, folder, watch):
+        assert settings == settings_of(folder.name, tmp_path)
+        trained.append(folder.name)
+        (folder / CHECKPOINT).mkdir(parents=True)
+
+    monkeypatch.setattr(pretrain_trio, "pretrain", pretrain)
+    monkeypatch.setattr(pretrain_trio, "publish", lambda name, folder: None)
+    pretrain_trio.train("spanbert", tmp_path)
+    pretrain_trio.train("spanbert-again", tmp_path)
+    pretrain_trio.train("plateau-fast", tmp_path)
+    assert trained == ["trunk", "trunk-128", "spanbert", "spanbert-again", "plateau-fast"]
