@@ -1018,7 +1018,11 @@ def test_presets_take_changes():
     for name, preset in PRESETS.items():
         assert from_preset(name, text=(), validation=(), seed=None) == preset
     found = from_preset("laptop", steps=10, batch=4, seed=9, text=[Path("a.txt")])
-    assert [stage.batch for stage in found.stages] == [4, 4]
+    assert [stage.batch for stage in found.stages] == [4, 4, 4]
+    for name in ("laptop", "gpu"):  # single pieces until the longest blocks are known
+        preset = PRESETS[name]
+        assert preset.token_steps == preset.steps - preset.stages[-1].steps
+        assert preset.length_at(preset.token_steps) == preset.length_at(preset.steps)
     assert found.stages[-1].steps == 10 and found.seed == 9 and found.text == ("a.txt",)
     short = from_preset("ci", steps=4)
     assert short.steps == 4 and short.warmup == 2
