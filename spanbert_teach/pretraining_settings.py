@@ -162,10 +162,16 @@ def check_settings(settings: Settings) -> None:
         raise ValueError(
             f"warmup={settings.warmup}, but there are only {settings.steps} steps. Expected fewer."
         )
+    if settings.token_steps >= settings.steps:
+        raise ValueError(
+            f"token_steps={settings.token_steps}, but there are only {settings.steps} steps: the "
+            "objective's own would never come. Expected fewer."
+        )
 
 
 # Single pieces first, also where the blocks grow: with spans hidden, a model needs far longer to
-# leave the plateau, and to learn positions that it has not seen. The GPU's were not measured.
+# leave the plateau, and to learn positions that it has not seen. The last stage is the objective's
+# own, so `steps` counts its steps. The GPU's were not measured.
 PRESETS = {
     "ci": Settings(
         stages=(Stage(32, 8, 30),), layers=2, hidden=64, heads=2, warmup=10, peak_rate=1e-3

@@ -13,6 +13,7 @@ from dataclasses import replace
 
 import pytest
 import toy_exercises
+from alarm import ALARM, needs_alarm
 from strange_results import STRANGE
 from toy_exercises import TOY, write_notebooks
 
@@ -44,8 +45,6 @@ from tools.solutions import cell_source, lesson_path, load_solution, run, run_pr
 
 REAL = [exercise for lesson in LESSONS for exercise in lesson_exercises(lesson)]
 every = pytest.mark.parametrize("exercise", [TOY, *REAL], ids=lambda exercise: exercise.id)
-ALARM = hasattr(signal, "setitimer")  # not on Windows: nothing stops a loop without end there
-needs_alarm = pytest.mark.skipif(not ALARM, reason="this system has no timer for a call")
 made = iter(range(1_000_000))
 
 

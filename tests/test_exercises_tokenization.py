@@ -1,10 +1,10 @@
 """What the proof of every exercise does not show of lesson 01: strange results, other kinds."""
 
 import itertools
-import signal
 
 import numpy as np
 import pytest
+from alarm import needs_alarm
 
 from spanbert_teach.encoding import window_starts
 from spanbert_teach.exercises import checking
@@ -14,9 +14,6 @@ from spanbert_teach.exercises.tokenization import EXERCISES
 
 BY_ID = {exercise.id: exercise for exercise in EXERCISES}
 every = pytest.mark.parametrize("exercise", EXERCISES, ids=lambda exercise: exercise.id)
-needs_alarm = pytest.mark.skipif(
-    not hasattr(signal, "setitimer"), reason="this system has no timer for a call"
-)
 
 
 @pytest.mark.parametrize("kind", [list, lambda pair: tuple(np.array(pair))], ids=["list", "numpy"])

@@ -119,6 +119,7 @@ def test_options_reach_the_settings(capsys):
         (["--text", "my.txt", "--dropout", "2"], "hidden_dropout_prob=2.0 is out of range"),
         (["--text", "my.txt", "--steps", "0"], "a stage's steps=0: expected a whole number"),
         (["--text", "my.txt", "--seed", "-1"], "seed=-1"),
+        (["--text", "my.txt", "--token-steps", "3"], "token_steps=3, but there are only 3 steps"),
         (["--text", "my.txt", "--accumulate", "3"], "cannot be shared by 1 processes in 3 parts"),
         (["--text", "my.txt", "--folder", "nothing/full"], "not the folder of a run"),
     ],

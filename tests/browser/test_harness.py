@@ -184,6 +184,27 @@ def test_a_missing_browser_is_loud_and_on_ci_a_failure(environment):
         assert re.search(r"(?m)^=+ browser =+$", done.stdout), done.stdout
 
 
+LEFT_OUT = {
+    "skip": "def test_a():\n    pytest.skip('no')",
+    "skipif": "@pytest.mark.skipif(True, reason='no')\ndef test_a():\n    pass",
+    "xfail": "@pytest.mark.xfail\ndef test_a():\n    assert False",
+    "module": "pytest.skip('no', allow_module_level=True)",
+    "import": "pytest.importorskip('no_such_module')",
+}
+
+
+@pytest.mark.parametrize("how", LEFT_OUT)
+def test_on_ci_nothing_is_left_out(how, tmp_path):
+    path = tmp_path / "test_left_out.py"
+    path.write_text(f"import pytest\n{LEFT_OUT[how]}\n")
+    arguments = (str(path), "-p", "conftest", "--rootdir", str(tmp_path))
+    at_home, on_ci = run_pytest(*arguments), run_pytest(*arguments, NO_SKIPS="1")
+    assert re.search(r"1 (skipped|xfailed)", at_home.stdout), at_home.stdout
+    assert at_home.returncode in (0, 5), at_home.stdout  # 5: no test was found
+    assert re.search(r"1 (failed|error)", on_ci.stdout), on_ci.stdout
+    assert on_ci.returncode in (1, 2), on_ci.stdout  # 2: the module could not be collected
+
+
 def test_a_wrong_chromium_is_named(monkeypatch):
     monkeypatch.setenv("CHROMIUM", "no-such-browser")
     with pytest.raises(FileNotFoundError, match="no-such-browser"):
