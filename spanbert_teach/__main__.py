@@ -2,6 +2,6 @@
 
 import sys
 
-from spanbert_teach.course import main
+from spanbert_teach.cli import main
 
 sys.exit(main())

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from spanbert_teach.mask_options import check_count
+from spanbert_teach.checks import check_count
 from spanbert_teach.objectives import SpanBert
 
 HEADS = ("mlm", "sbo", "both")

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
-from spanbert_teach.mask_options import check_count
+from spanbert_teach.checks import check_count
 
 
 @dataclass(frozen=True)

@@ -17,9 +17,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from spanbert_teach.mask_options import check_count
-from spanbert_teach.masking_block import IGNORE
-from spanbert_teach.masking_parts import MaskedBatch
+from spanbert_teach.checks import check_count
+from spanbert_teach.masking import IGNORE, MaskedBatch
 from spanbert_teach.model import SpanBertConfig, SpanBertEncoder, initialize
 
 # Of the released weights: the position table has a row for each of the first 15 pieces of a span.

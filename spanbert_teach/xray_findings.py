@@ -7,9 +7,7 @@ from collections.abc import Mapping
 
 import torch
 
-from spanbert_teach.checkpoint_files import Stored
-from spanbert_teach.checkpoint_names import COUNTERS, WORDS
-from spanbert_teach.xray_parts import part_of
+from spanbert_teach.checkpoints import COUNTERS, WORDS, Stored, part_of
 
 SEGMENTS = "embeddings.token_type_embeddings.weight"
 FRESH = 0.02  # the standard deviation of BERT's fresh weights

@@ -11,7 +11,8 @@ from contextlib import contextmanager
 import numpy as np
 from hypothesis import strategies as st
 
-from spanbert_teach.masking import CHOICES, IGNORE, MaskOptions
+from spanbert_teach.masking import IGNORE, MaskOptions
+from spanbert_teach.masking.options import CHOICES
 from spanbert_teach.views.masking_tally import chi_square_tail
 
 ALARM = getattr(signal, "SIGALRM", None)  # Windows has none

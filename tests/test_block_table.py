@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spanbert_teach.block_table import BlockTable
-from spanbert_teach.corpus import Block, blocks, course_documents
+from spanbert_teach.corpus import Block, BlockTable, blocks, course_documents
 from spanbert_teach.tokenization import load_tokenizer
 
 PIECE = st.tuples(st.integers(4, 2**31 - 1), st.booleans())

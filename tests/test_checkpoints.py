@@ -18,30 +18,27 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 from transformers import BertConfig, BertForMaskedLM, BertModel, BertTokenizer
 
-from spanbert_teach import SENTENCE, checkpoint_places, checkpoint_writing
-from spanbert_teach.checkpoint_files import open_weights
-from spanbert_teach.checkpoint_names import (
+from spanbert_teach import SENTENCE
+from spanbert_teach.checkpoints import (
     LAYOUTS,
     WORDS,
-    from_layout,
     layout_of,
-    name_in,
-    our_name,
-    to_layout,
-)
-from spanbert_teach.checkpoint_places import COURSE
-from spanbert_teach.checkpoints import (
     load_checkpoint,
     load_encoder,
     load_model,
     load_tokenizer_of,
+    open_weights,
+    our_name,
     save_checkpoint,
     save_model,
 )
+from spanbert_teach.checkpoints import places as checkpoint_places
+from spanbert_teach.checkpoints import writing as checkpoint_writing
+from spanbert_teach.checkpoints.names import from_layout, name_in, to_layout
+from spanbert_teach.checkpoints.places import COURSE
 from spanbert_teach.model import SpanBertConfig, SpanBertEncoder
 from spanbert_teach.objectives import SpanBert
-from spanbert_teach.tokenization import WordPieceTokenizer, load_tokenizer
-from spanbert_teach.wordpiece import SPECIAL_TOKENS
+from spanbert_teach.tokenization import SPECIAL_TOKENS, WordPieceTokenizer, load_tokenizer
 
 TOKENS = [*SPECIAL_TOKENS, *"abcdefghijk", "The", "##s"]
 TINY = SpanBertConfig(
@@ -820,9 +817,6 @@ def test_a_save_that_fails_leaves_the_old_one(saved, monkeypatch, step, error):
         monkeypatch.setattr(Path, "rename", fail_second)
     else:
         monkeypatch.setattr(checkpoint_writing, step, fail)
-        monkeypatch.setattr(
-            "spanbert_teach.checkpoints.replace_folder", checkpoint_writing.replace_folder
-        )
     with pytest.raises(type(error)):
         save_checkpoint(saved, tiny(2), tokenizer=tokenizer(), provenance={"steps": 9})
     monkeypatch.undo()

@@ -10,7 +10,8 @@ import pytest
 import torch
 
 import spanbert_teach
-from spanbert_teach import course, device, doctor
+from spanbert_teach import cli
+from spanbert_teach import device, doctor
 from spanbert_teach.doctor import Check, as_json, as_text, report
 
 NAMES = {
@@ -58,10 +59,10 @@ def test_text_has_a_mark_and_the_advice_on_each_line():
 def test_command_line_prints_it_and_fails_on_a_problem(monkeypatch, capsys):
     lines = [Check("a", "ok", "fine"), Check("b", "warning", "odd", "look")]
     monkeypatch.setattr(doctor, "report", lambda: lines)
-    assert course.main(["doctor"]) == 0
+    assert cli.main(["doctor"]) == 0
     assert "! b" in capsys.readouterr().out
     lines.append(Check("c", "problem", "gone", "fetch it"))
-    assert course.main(["doctor", "--json"]) == 1
+    assert cli.main(["doctor", "--json"]) == 1
     assert [line["name"] for line in json.loads(capsys.readouterr().out)] == ["a", "b", "c"]
 
 
@@ -218,20 +219,20 @@ def test_linux_names_bf16_instructions(monkeypatch, tmp_path, machine, cpuinfo, 
 
 
 def test_lessons_command_outside_of_a_checkout_says_what_to_do(monkeypatch, capsys):
-    monkeypatch.setattr(course, "checkout", lambda: None)
-    assert course.main(["lessons"]) == 1
+    monkeypatch.setattr(cli, "checkout", lambda: None)
+    assert cli.main(["lessons"]) == 1
     assert "Clone the repository" in capsys.readouterr().out
 
 
 def test_lessons_command_copies_the_lessons(monkeypatch, tmp_path, capsys):
     monkeypatch.setenv("SPANBERT_TEACH_HOME", str(tmp_path / "mine"))
-    assert course.main(["lessons"]) == 0
-    lessons = {path.name for path in (course.checkout() / "notebooks").glob("[0-9]*.ipynb")}
+    assert cli.main(["lessons"]) == 0
+    lessons = {path.name for path in (cli.checkout() / "notebooks").glob("[0-9]*.ipynb")}
     assert {path.name for path in (tmp_path / "mine").glob("*.ipynb")} == lessons
 
 
 def test_unknown_command_is_not_understood(capsys):
     with pytest.raises(SystemExit) as stopped:
-        course.main(["grade"])
+        cli.main(["grade"])
     assert stopped.value.code == 2
     assert "doctor" in capsys.readouterr().err

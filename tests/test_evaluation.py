@@ -16,13 +16,13 @@ from spanbert_teach.evaluation import (
     Answers,
     answers,
     hidden_states,
+    hide,
     joined,
     mlm_answers,
     sbo_answers,
     sbo_columns,
     shuffled_boundaries,
 )
-from spanbert_teach.held_out import hide
 from spanbert_teach.masking import SboBatch
 from spanbert_teach.model import SpanBertConfig
 from spanbert_teach.objectives import SpanBert

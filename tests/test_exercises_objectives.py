@@ -22,8 +22,7 @@ from spanbert_teach.exercises.objectives_joint import SLIPS as JOINT_SLIPS
 from spanbert_teach.exercises.objectives_loss import _case
 from spanbert_teach.exercises.objectives_loss_wrong import SLIPS as LOSS_SLIPS
 from spanbert_teach.exercises.tensors import random_tensor
-from spanbert_teach.mask_options import MaskOptions
-from spanbert_teach.masking_block import sbo_targets
+from spanbert_teach.masking import MaskOptions, sbo_targets
 from spanbert_teach.objectives import boundary_input, joint_loss, loss_sum, tied_decoder
 
 BY_ID = {exercise.id: exercise for exercise in EXERCISES}

@@ -21,9 +21,8 @@ from spanbert_teach.exercises.span_masking_rules import (
     outcomes,
     wrong_rules,
 )
-from spanbert_teach.mask_options import MaskOptions
-from spanbert_teach.span_choice import choose_spans, merge_spans
-from spanbert_teach.span_law import masking_budget, span_length_pmf
+from spanbert_teach.masking import MaskOptions, masking_budget, merge_spans, span_length_pmf
+from spanbert_teach.masking.block import choose_spans
 
 BY_ID = {exercise.id: exercise for exercise in EXERCISES}
 every = pytest.mark.parametrize("exercise", EXERCISES, ids=lambda exercise: exercise.id)
@@ -92,7 +91,7 @@ def test_the_right_rule_is_that_of_the_library(task, monkeypatch):
     law = outcomes(RIGHT_RULE, task.sizes, task.law, task.budget)
     assert sum(law.values()) == pytest.approx(1)
     monkeypatch.setattr(
-        "spanbert_teach.span_choice.length_probabilities", lambda *_: [0.0, *task.law]
+        "spanbert_teach.masking.block.length_probabilities", lambda *_: [0.0, *task.law]
     )
     block, rng, counts = Block(task.sizes), np.random.default_rng(0), Counter()
     share = MaskOptions(budget=task.budget / block.pieces)

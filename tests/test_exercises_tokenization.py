@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from alarm import needs_alarm
 
-from spanbert_teach.encoding import window_starts
 from spanbert_teach.exercises import checking
 from spanbert_teach.exercises.checking import ENDLESS
 from spanbert_teach.exercises.judging import RIGHT, judge
 from spanbert_teach.exercises.tokenization import EXERCISES
+from spanbert_teach.tokenization import window_starts
 
 BY_ID = {exercise.id: exercise for exercise in EXERCISES}
 every = pytest.mark.parametrize("exercise", EXERCISES, ids=lambda exercise: exercise.id)

@@ -20,8 +20,7 @@ from spanbert_teach.filling import (
 )
 from spanbert_teach.model import SpanBertConfig
 from spanbert_teach.objectives import SpanBert
-from spanbert_teach.tokenization import WordPieceTokenizer, load_tokenizer
-from spanbert_teach.wordpiece import SPECIAL_TOKENS
+from spanbert_teach.tokenization import SPECIAL_TOKENS, WordPieceTokenizer, load_tokenizer
 
 WORDS = ["The", "United", "States", "of", "America", "and", "the", "people", "in", "Congress"]
 PARTS = ["play", "##ing", "##s", "##al"]

@@ -8,12 +8,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spanbert_teach.block_table import BlockTable
-from spanbert_teach.corpus import Block, blocks, course_documents
-from spanbert_teach.held_out import MASKINGS, held_out, hide
+from spanbert_teach.corpus import Block, BlockTable, blocks, course_documents
+from spanbert_teach.evaluation import MASKINGS, held_out, hide
 from spanbert_teach.masking import IGNORE, KINDS, masking_budget
-from spanbert_teach.tokenization import WordPieceTokenizer, load_tokenizer
-from spanbert_teach.wordpiece import SPECIAL_TOKENS
+from spanbert_teach.tokenization import SPECIAL_TOKENS, WordPieceTokenizer, load_tokenizer
 
 TOKENIZER = WordPieceTokenizer([*SPECIAL_TOKENS, *"abcdefghijklmnopqrst"])
 MASK, FIRST = TOKENIZER.id("[MASK]"), len(SPECIAL_TOKENS)

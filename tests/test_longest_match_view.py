@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spanbert_teach.tokenization import load_tokenizer
+from spanbert_teach.tokenization import LONGEST_WORD, load_tokenizer, match_longest
 from spanbert_teach.views.longest_match import LONGEST_TEXT, LongestMatchView, static_html
 from spanbert_teach.views.longest_match_state import (
     MOST_LOOKUPS,
@@ -15,7 +15,6 @@ from spanbert_teach.views.longest_match_state import (
     longest_match,
     place,
 )
-from spanbert_teach.wordpiece import LONGEST_WORD, match_longest
 
 VOCABULARY = load_tokenizer().vocabulary
 SMALL = {"[UNK]": 0, "a": 1, "ab": 2, "##a": 3, "##b": 4, "##ba": 5, "##ab": 6, "#": 7, "###": 8}

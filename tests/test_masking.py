@@ -34,7 +34,6 @@ from spanbert_teach.masking import (
     MaskedBlock,
     MaskOptions,
     block_rng,
-    choose_spans,
     length_probabilities,
     mask_block,
     masking_budget,
@@ -42,9 +41,8 @@ from spanbert_teach.masking import (
     piece_unigram,
     sbo_targets,
     span_length_pmf,
-    spend,
-    word_edges,
 )
+from spanbert_teach.masking.block import choose_spans, spend, word_edges
 from spanbert_teach.tokenization import load_tokenizer
 
 VOCABULARY, MASK_ID = 30, 4

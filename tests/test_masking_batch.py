@@ -33,19 +33,16 @@ from spanbert_teach.masking import (
     PAPER,
     MaskedBlock,
     MaskOptions,
-    SboTargets,
     mask_batch,
     mask_block,
     masking_budget,
     merge_spans,
     redraw,
-    spend,
-    text_part,
-    word_edges,
 )
-from spanbert_teach.masking_candidates import draw_candidates, find_words
-from spanbert_teach.masking_random import example_keys, random_bits, uniform
-from spanbert_teach.masking_rows import check_rows
+from spanbert_teach.masking.batch_spans import draw_candidates, find_words
+from spanbert_teach.masking.block import SboTargets, spend, word_edges
+from spanbert_teach.masking.rows import check_rows, text_part
+from spanbert_teach.masking.streams import example_keys, random_bits, uniform
 
 VOCABULARY, MASK_ID = 30, 4
 UNIGRAM = np.r_[np.zeros(5), np.full(25, 1 / 25)]
@@ -428,7 +425,7 @@ def test_another_process_gives_the_same_masks():
 def test_a_batch_in_parts_is_the_same_as_in_one(monkeypatch):
     ids, starts, maskable = batch([20, 30, 40, 50, 60])
     whole = masked(ids, starts, maskable)
-    monkeypatch.setattr("spanbert_teach.masking_batch.PART", 130)
+    monkeypatch.setattr("spanbert_teach.masking.batch.PART", 130)
     assert all(map(torch.equal, everything(whole), everything(masked(ids, starts, maskable))))
 
 
@@ -437,7 +434,7 @@ def test_how_many_candidates_are_drawn_at_once_changes_nothing(monkeypatch):
     for options in (OFFICIAL, PAPER, MaskOptions(scheme="word", budget=0.8)):
         whole = masked(ids, starts, maskable, options)
         with monkeypatch.context() as patch:
-            patch.setattr("spanbert_teach.masking_pieces.TOGETHER", 1)
+            patch.setattr("spanbert_teach.masking.batch_spans.TOGETHER", 1)
             one_by_one = masked(ids, starts, maskable, options)
         assert all(map(torch.equal, everything(whole), everything(one_by_one)))
 

@@ -16,13 +16,13 @@ from spanbert_teach.masking import (
     KINDS,
     OFFICIAL,
     MaskOptions,
-    choose_spans,
     length_probabilities,
     masking_budget,
     piece_unigram,
     redraw,
     sbo_targets,
 )
+from spanbert_teach.masking.block import choose_spans
 from spanbert_teach.tokenization import load_tokenizer
 from spanbert_teach.views import masking_draws
 from spanbert_teach.views.masking_draws import BLOCK, LONGEST_TEXT

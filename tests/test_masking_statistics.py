@@ -33,13 +33,11 @@ from spanbert_teach.masking import (
     ARTICLE,
     OFFICIAL,
     MaskOptions,
-    choose_spans,
-    draw_span,
     length_probabilities,
     mask_block,
     piece_unigram,
-    word_edges,
 )
+from spanbert_teach.masking.block import choose_spans, draw_span, word_edges
 from spanbert_teach.tokenization import load_tokenizer
 
 DRAWS = 20_000

@@ -2,15 +2,15 @@
 
 import torch
 
-from spanbert_teach import minilm
+from spanbert_teach.checkpoints import minilm, places
 
 
 def test_the_stand_in_has_the_names_and_shapes_of_the_real_one(monkeypatch, capsys):
     real = minilm.load_minilm()
     assert real.is_real and len(real.tokenizer) == 30_522 and real.tokenizer.lowercase
     assert capsys.readouterr().out == ""
-    monkeypatch.setattr(minilm, "find_spec", lambda name: None)
-    assert minilm.minilm_folder() is None
+    monkeypatch.setattr(places, "find_spec", lambda name: None)
+    assert places.minilm_folder() is None
     stand_in = minilm.load_minilm()
     said = capsys.readouterr().out
     assert not stand_in.is_real and "make minilm" in said and "means nothing" in said

@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spanbert_teach.block_table import BlockRows, BlockTable
-from spanbert_teach.corpus import blocks, course_documents
-from spanbert_teach.held_out import held_out
-from spanbert_teach.ngram_filling import (
+from spanbert_teach.corpus import BlockRows, BlockTable, blocks, course_documents
+from spanbert_teach.evaluation import held_out
+from spanbert_teach.paths import data_path
+from spanbert_teach.tokenization import load_tokenizer
+from tools.ngram_filling import (
     TwoSided,
     across,
     fill_hidden,
@@ -25,7 +26,7 @@ from spanbert_teach.ngram_filling import (
     rescore,
     sweep,
 )
-from spanbert_teach.ngrams import (
+from tools.ngrams import (
     BACKWARD,
     CONTEXTS,
     FORWARD,
@@ -36,8 +37,6 @@ from spanbert_teach.ngrams import (
     fit_side,
     windows,
 )
-from spanbert_teach.paths import data_path
-from spanbert_teach.tokenization import load_tokenizer
 
 DISCOUNTS = ((0.5, 1.0, 1.25), (0.75, 1.0, 1.5), (0.875, 1.25, 1.75), (0.5, 0.75, 2.0))
 TOY = 5

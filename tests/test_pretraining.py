@@ -22,28 +22,37 @@ from hypothesis import strategies as st
 from transformers import BertConfig, BertForMaskedLM
 
 from spanbert_teach import SENTENCE
-from spanbert_teach.block_table import BlockTable
 from spanbert_teach.checkpoints import load_model, save_model
-from spanbert_teach.corpus import Block, blocks, read_documents
-from spanbert_teach.evaluation import hidden_states, sbo_answers, shuffled_boundaries
+from spanbert_teach.corpus import Block, BlockTable, blocks, read_documents
+from spanbert_teach.evaluation import (
+    MASKINGS,
+    hidden_states,
+    hide,
+    sbo_answers,
+    shuffled_boundaries,
+)
 from spanbert_teach.filling import fill
-from spanbert_teach.held_out import MASKINGS, hide
 from spanbert_teach.masking import KINDS
 from spanbert_teach.model import SpanBertConfig
 from spanbert_teach.objectives import SpanBert, joint_loss
-from spanbert_teach.pretraining import Loop, Run, Stop, pretrain
-from spanbert_teach.pretraining_data import Batches, block_order, documents
-from spanbert_teach.pretraining_film import add_frame, film_frame, film_steps
-from spanbert_teach.pretraining_settings import PRESETS, Settings, Stage, from_preset
-from spanbert_teach.pretraining_start import new_model, sinusoids
-from spanbert_teach.pretraining_state import FILM, LOG, SETTINGS, STATE
-from spanbert_teach.pretraining_step import (
-    gradients,
+from spanbert_teach.pretraining import (
+    FILM,
+    LOG,
+    SETTINGS,
+    STATE,
+    Batches,
+    Run,
+    Settings,
+    Stage,
+    from_preset,
     learning_rate,
-    parameter_groups,
-    step_seed,
+    pretrain,
 )
-from spanbert_teach.pretraining_watch import measure
+from spanbert_teach.pretraining.data import block_order, documents
+from spanbert_teach.pretraining.run import Loop, Stop, new_model, sinusoids
+from spanbert_teach.pretraining.settings import PRESETS
+from spanbert_teach.pretraining.step import gradients, parameter_groups, step_seed
+from spanbert_teach.pretraining.watch import add_frame, film_frame, film_steps, measure
 from spanbert_teach.tokenization import WordPieceTokenizer, load_tokenizer
 
 TEXT = [
@@ -684,7 +693,7 @@ def test_what_was_done_after_the_last_state_is_done_again(whole, tmp_path, save_
 SCRIPT = """
 import json, os, signal, sys, time
 from spanbert_teach.pretraining import pretrain
-from spanbert_teach.pretraining_settings import Settings
+from spanbert_teach.pretraining import Settings
 settings = Settings.from_json(json.loads(sys.argv[1]))
 replace = os.replace
 

@@ -14,12 +14,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from spanbert_teach import course
+from spanbert_teach import cli
 from spanbert_teach.checkpoints import load_model, save_model
 from spanbert_teach.filling import fill
-from spanbert_teach.pretraining_progress import show_progress
-from spanbert_teach.pretraining_settings import PRESETS, Settings, Stage
-from spanbert_teach.pretraining_state import LOG, SETTINGS, STATE
+from spanbert_teach.pretraining import LOG, SETTINGS, STATE, Settings, Stage, show_progress
+from spanbert_teach.pretraining.settings import PRESETS
 from spanbert_teach.tokenization import load_tokenizer
 
 LINES = [
@@ -42,7 +41,7 @@ def elsewhere(tmp_path, monkeypatch) -> Path:
 
 
 def pretrain(*arguments, short=SHORT) -> int:
-    return course.main(["pretrain", *short, *map(str, arguments)])
+    return cli.main(["pretrain", *short, *map(str, arguments)])
 
 
 def weights(folder) -> bytes:
@@ -241,22 +240,22 @@ def test_fill_shows_all_three_ways_or_the_one_asked_for(checkpoint, capsys):
     model = load_model(checkpoint)
     capsys.readouterr()
     said = {by: str(fill(BLANK, model, by)) + "\n" for by in ("mlm", "sbo", "both")}
-    assert course.main(["fill", BLANK, "--checkpoint", checkpoint]) == 0
+    assert cli.main(["fill", BLANK, "--checkpoint", checkpoint]) == 0
     assert capsys.readouterr().out == said["mlm"] + said["sbo"] + said["both"]
     for by in said:
-        assert course.main(["fill", BLANK, "--checkpoint", checkpoint, "--by", by]) == 0
+        assert cli.main(["fill", BLANK, "--checkpoint", checkpoint, "--by", by]) == 0
         assert capsys.readouterr().out == said[by]
-    assert course.main(["fill", BLANK, "--checkpoint", checkpoint, "--top", "2"]) == 0
+    assert cli.main(["fill", BLANK, "--checkpoint", checkpoint, "--top", "2"]) == 0
     assert capsys.readouterr().out.count("%") == 3 * 2 * 2
 
 
 def test_fill_at_an_edge_shows_what_can_be_shown(checkpoint, capsys):
     """Without --by it is not an error that one head cannot: the others are shown."""
-    assert course.main(["fill", "[MASK] of America", "--checkpoint", checkpoint]) == 0
+    assert cli.main(["fill", "[MASK] of America", "--checkpoint", checkpoint]) == 0
     out = capsys.readouterr().out
     assert out.count(" by mlm\n") >= 1 and "touches the edge" in out
     arguments = ["fill", "[MASK] of America", "--checkpoint", checkpoint]
-    assert course.main([*arguments, "--by", "sbo"]) == 1
+    assert cli.main([*arguments, "--by", "sbo"]) == 1
     assert capsys.readouterr().out.startswith("✗ The span boundary head cannot fill this blank")
 
 
@@ -264,7 +263,7 @@ def test_fill_without_a_boundary_head_shows_mlm(checkpoint, elsewhere, capsys):
     model = load_model(checkpoint)
     model.sbo = None
     save_model(elsewhere / "alone", model, provenance={})
-    assert course.main(["fill", BLANK, "--checkpoint", "alone"]) == 0
+    assert cli.main(["fill", BLANK, "--checkpoint", "alone"]) == 0
     out = capsys.readouterr().out
     assert out.count(" by mlm\n") == 1 and "sbo" not in out
 
@@ -280,14 +279,14 @@ def test_fill_without_a_boundary_head_shows_mlm(checkpoint, elsewhere, capsys):
 )
 def test_what_cannot_be_filled_is_said(arguments, said, checkpoint, capsys):
     at = [] if "--checkpoint" in arguments else ["--checkpoint", checkpoint]
-    assert course.main(["fill", *arguments, *at]) == 1
+    assert cli.main(["fill", *arguments, *at]) == 1
     out = capsys.readouterr().out
     assert out.startswith("✗ ") and said in out
 
 
 @pytest.mark.parametrize("text", ["🙂 [MASK] <script>", "美国 [MASK] 国会", "\ud83d [MASK] a"])
 def test_any_letters_are_answered_or_refused_in_words(text, checkpoint, capsys):
-    status = course.main(["fill", text, "--checkpoint", checkpoint, "--by", "mlm"])
+    status = cli.main(["fill", text, "--checkpoint", checkpoint, "--by", "mlm"])
     out = capsys.readouterr().out
     if "\ud83d" in text:  # half of a letter: no text
         assert status == 1 and out.startswith("✗ ") and "surrogate" in out

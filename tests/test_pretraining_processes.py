@@ -11,10 +11,10 @@ import pytest
 import torch
 
 from spanbert_teach.objectives import joint_loss
-from spanbert_teach.pretraining import Loop, pretrain
-from spanbert_teach.pretraining_film import film_steps
-from spanbert_teach.pretraining_settings import Settings, Stage
-from spanbert_teach.pretraining_step import gradients
+from spanbert_teach.pretraining import Settings, Stage, pretrain
+from spanbert_teach.pretraining.run import Loop
+from spanbert_teach.pretraining.step import gradients
+from spanbert_teach.pretraining.watch import film_steps
 
 pytestmark = [
     pytest.mark.slow,
@@ -32,10 +32,10 @@ from pathlib import Path
 import torch
 from torch import distributed
 
-from spanbert_teach import course
-from spanbert_teach.pretraining import Loop, pretrain
-from spanbert_teach.pretraining_settings import Settings
-from spanbert_teach.pretraining_step import gradients, processes
+from spanbert_teach import cli
+from spanbert_teach.pretraining import Settings, pretrain
+from spanbert_teach.pretraining.run import Loop
+from spanbert_teach.pretraining.step import gradients, processes
 
 here = Path(sys.argv[1])
 found = {}
@@ -82,7 +82,7 @@ for name, folder in (("odd", "odd"), ("run", f"disk{rank}")):  # the second: eac
         found[folder] = str(error)
 command = ["pretrain", "--preset", "ci", "--steps", "2", "--batch", "2", "--precision", "fp32"]
 paths = ["--text", str(here / "text.txt"), "--folder", str(here / "cli")]
-found["status"] = course.main([*command, *paths])
+found["status"] = cli.main([*command, *paths])
 torch.save(found, here / f"found.{rank}.pt")
 distributed.destroy_process_group()
 '''

@@ -6,11 +6,10 @@ import numpy as np
 import pytest
 
 from spanbert_teach import SENTENCE
-from spanbert_teach.checkpoint_vocabulary import sha256
+from spanbert_teach.files import sha256
 from spanbert_teach.paths import data_path
-from spanbert_teach.pretraining_film import film_steps
-from spanbert_teach.pretraining_settings import Settings
-from spanbert_teach.pretraining_state import CHECKPOINT, FILM, LOG
+from spanbert_teach.pretraining import CHECKPOINT, FILM, LOG, Settings
+from spanbert_teach.pretraining.watch import film_steps
 from spanbert_teach.tokenization import load_tokenizer
 from tools import pretrain_trio
 from tools.pretrain_trio import BRANCHES, FIRST_FIVE, PARENTS, ROOT, settings_of

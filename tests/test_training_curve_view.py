@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spanbert_teach.pretraining_film import film_steps
-from spanbert_teach.pretraining_settings import Settings, Stage, from_preset
+from spanbert_teach.pretraining import Settings, Stage, from_preset
+from spanbert_teach.pretraining.watch import film_steps
 from spanbert_teach.tokenization import load_tokenizer
 from spanbert_teach.views.training_curve import (
     MOST_ROWS,

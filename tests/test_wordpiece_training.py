@@ -8,18 +8,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spanbert_teach.corpus import course_documents
-from spanbert_teach.tokenization import WordPieceTokenizer, load_tokenizer
-from spanbert_teach.wordpiece import SPECIAL_TOKENS
-from spanbert_teach.wordpiece_training import (
+from spanbert_teach.tokenization import (
+    SPECIAL_TOKENS,
+    WordPieceTokenizer,
+    count_words,
+    load_tokenizer,
+    train_vocabulary,
+)
+from spanbert_teach.tokenization.training import (
     alphabet,
     best_pair,
     count_pieces,
-    count_words,
     letters_of,
     merge_gain,
     merge_pair,
     train_plain,
-    train_vocabulary,
 )
 
 # ab four times, cb once, cd twice: a 4, ##b 5, c 3, ##d 2, together 14.

@@ -5,13 +5,12 @@ from pytest import approx, fixture, mark, raises
 from safetensors.torch import save_file
 from test_checkpoints import MLM, SBO, TINY, heads, official, tiny, write_folder
 
-from spanbert_teach import course
-from spanbert_teach.checkpoint_names import WORDS, to_layout
-from spanbert_teach.checkpoints import save_checkpoint
+from spanbert_teach import cli
+from spanbert_teach.checkpoints import WORDS, save_checkpoint
+from spanbert_teach.checkpoints.names import to_layout
 from spanbert_teach.model import SpanBertConfig, SpanBertEncoder
 from spanbert_teach.views.checkpoint_difference import difference_picture, draw_difference
-from spanbert_teach.xray import difference, xray
-from spanbert_teach.xray_parts import relative_difference
+from spanbert_teach.xray import difference, relative_difference, xray
 
 SEGMENTS = "embeddings.token_type_embeddings.weight"
 
@@ -182,12 +181,12 @@ def test_the_difference_as_a_picture(tmp_path, saved, capsys):
 
 
 def test_the_command_line(saved, tmp_path, capsys):
-    assert course.main(["xray", str(saved)]) == 0
+    assert cli.main(["xray", str(saved)]) == 0
     assert capsys.readouterr().out == f"{xray(saved)}\n"
-    assert course.main(["xray", str(saved), str(saved)]) == 0
+    assert cli.main(["xray", str(saved), str(saved)]) == 0
     assert "54 tensors compared, 54 of them equal" in capsys.readouterr().out
-    assert course.main(["xray", str(tmp_path / "nothing")]) == 1
+    assert cli.main(["xray", str(tmp_path / "nothing")]) == 1
     assert "✗ There is no folder" in capsys.readouterr().out
     (saved / "model.safetensors").write_bytes(b"<html>")
-    assert course.main(["xray", str(saved)]) == 1
+    assert cli.main(["xray", str(saved)]) == 1
     assert "a web page" in capsys.readouterr().out

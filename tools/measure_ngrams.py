@@ -25,20 +25,10 @@ sys.path.insert(0, str(ROOT))
 
 import numpy as np  # noqa: E402
 
-from spanbert_teach.block_table import BlockRows, BlockTable  # noqa: E402
-from spanbert_teach.corpus import blocks, course_documents  # noqa: E402
-from spanbert_teach.held_out import MASKINGS, HeldOut, held_out  # noqa: E402
-from spanbert_teach.ngram_filling import TwoSided, fill_hidden, find_runs, multiply  # noqa: E402
-from spanbert_teach.ngrams import (  # noqa: E402
-    BACKWARD,
-    FORWARD,
-    KneserNey,
-    count_levels,
-    fit_side,
-    offsets,
-    windows,
-)
+from spanbert_teach.corpus import BlockRows, BlockTable, blocks, course_documents  # noqa: E402
+from spanbert_teach.evaluation import MASKINGS, HeldOut, held_out  # noqa: E402
 from spanbert_teach.tokenization import load_tokenizer  # noqa: E402
+from tools.ngram_filling import TwoSided, fill_hidden, find_runs, multiply  # noqa: E402
 from tools.ngram_tuning import (  # noqa: E402
     BAYES,
     EXAMPLES,
@@ -47,6 +37,7 @@ from tools.ngram_tuning import (  # noqa: E402
     tune_exponents,
     tune_two_sided,
 )
+from tools.ngrams import BACKWARD, FORWARD, KneserNey, count_levels, fit_side, offsets, windows  # noqa: E402
 
 COMMAND = "python tools/measure_ngrams.py"
 SIDES = {"forward": FORWARD, "backward": BACKWARD}

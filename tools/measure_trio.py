@@ -23,22 +23,24 @@ sys.path.insert(0, str(ROOT))
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
 
-from spanbert_teach.block_table import BlockTable  # noqa: E402
 from spanbert_teach.checkpoints import load_model  # noqa: E402
-from spanbert_teach.corpus import blocks, course_documents  # noqa: E402
+from spanbert_teach.corpus import BlockTable, blocks, course_documents  # noqa: E402
 from spanbert_teach.evaluation import (  # noqa: E402
+    MASKINGS,
     Answers,
+    HeldOut,
+    held_out,
     hidden_states,
+    hide,
     mlm_answers,
     sbo_answers,
     sbo_columns,
     shuffled_boundaries,
 )
-from spanbert_teach.held_out import MASKINGS, HeldOut, held_out, hide  # noqa: E402
 from spanbert_teach.masking import SboBatch  # noqa: E402
 from spanbert_teach.objectives import SpanBert  # noqa: E402
 from spanbert_teach.paths import data_path  # noqa: E402
-from spanbert_teach.pretraining_state import CHECKPOINT  # noqa: E402
+from spanbert_teach.pretraining import CHECKPOINT  # noqa: E402
 from tools.pretrain_trio import AGAIN, LONGER_WITH_DROPOUT  # noqa: E402
 
 TRIO = {"mlm-tokens": "course-mlm-tokens", "mlm-spans": "course-mlm-spans", "spanbert": "course"}

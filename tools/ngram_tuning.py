@@ -5,9 +5,9 @@ Used by `tools/measure_ngrams.py`.
 
 import numpy as np
 
-from spanbert_teach.held_out import HeldOut
-from spanbert_teach.ngram_filling import TwoSided, best_pieces, find_runs, log_rows, multiply
-from spanbert_teach.ngrams import BACKWARD, FORWARD, KneserNey, find, offsets, windows
+from spanbert_teach.evaluation import HeldOut
+from tools.ngram_filling import TwoSided, best_pieces, find_runs, log_rows, multiply
+from tools.ngrams import BACKWARD, FORWARD, KneserNey, find, offsets, windows
 
 BAYES = np.array([1.0, 1.0, -1.0])
 # Exponents by distance 1, 2, 3, and 4 or more; at most so many examples each, chosen by SEED.

@@ -35,12 +35,17 @@ sys.path.insert(0, str(ROOT))
 import torch  # noqa: E402
 from filelock import FileLock, Timeout  # noqa: E402
 
-from spanbert_teach.checkpoint_vocabulary import sha256  # noqa: E402
 from spanbert_teach.device import CPUINFO, choose_device, choose_precision  # noqa: E402
-from spanbert_teach.pretraining import pretrain  # noqa: E402
-from spanbert_teach.pretraining_progress import show_progress  # noqa: E402
-from spanbert_teach.pretraining_settings import Settings, Stage  # noqa: E402
-from spanbert_teach.pretraining_state import CHECKPOINT, FILM, LOG  # noqa: E402
+from spanbert_teach.files import sha256  # noqa: E402
+from spanbert_teach.pretraining import (  # noqa: E402
+    CHECKPOINT,
+    FILM,
+    LOG,
+    Settings,
+    Stage,
+    pretrain,
+    show_progress,
+)
 
 TRUNK = Settings(
     "mlm-tokens", stages=(Stage(32, 64, 6000),), peak_rate=7e-4, warmup=200, dropout=0.0, seed=1

@@ -23,8 +23,7 @@ import torch  # noqa: E402
 
 from spanbert_teach.checkpoints import load_model  # noqa: E402
 from spanbert_teach.device import choose_precision  # noqa: E402
-from spanbert_teach.evaluation import hidden_states, sbo_answers  # noqa: E402
-from spanbert_teach.held_out import held_out  # noqa: E402
+from spanbert_teach.evaluation import held_out, hidden_states, sbo_answers  # noqa: E402
 from spanbert_teach.objectives import (  # noqa: E402
     SpanBert,
     SpanBoundaryHead,
@@ -32,10 +31,7 @@ from spanbert_teach.objectives import (  # noqa: E402
     loss_sum,
 )
 from spanbert_teach.paths import data_path  # noqa: E402
-from spanbert_teach.pretraining_data import Batches  # noqa: E402
-from spanbert_teach.pretraining_settings import Settings, Stage  # noqa: E402
-from spanbert_teach.pretraining_state import CHECKPOINT  # noqa: E402
-from spanbert_teach.pretraining_step import autocast, learning_rate  # noqa: E402
+from spanbert_teach.pretraining import CHECKPOINT, Batches, Settings, Stage, autocast, learning_rate  # noqa: E402
 from tools.measure_trio import TRIO, figures  # noqa: E402
 from tools.pretrain_trio import AGAIN  # noqa: E402
 

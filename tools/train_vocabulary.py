@@ -19,11 +19,11 @@ sys.path.insert(0, str(ROOT))
 import numpy as np  # noqa: E402
 
 from spanbert_teach.corpus import course_documents  # noqa: E402
-from spanbert_teach.tokenization import WordPieceTokenizer  # noqa: E402
-from spanbert_teach.wordpiece import match_longest  # noqa: E402
-from spanbert_teach.wordpiece_training import (  # noqa: E402
+from spanbert_teach.tokenization import (  # noqa: E402
     PairTable,
+    WordPieceTokenizer,
     count_words,
+    match_longest,
     train_vocabulary,
 )
 

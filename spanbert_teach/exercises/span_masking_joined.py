@@ -14,7 +14,7 @@ from spanbert_teach.exercises.checking import (
     shown_call,
 )
 from spanbert_teach.exercises.lists import Pairs, expect_pairs
-from spanbert_teach.span_choice import merge_spans
+from spanbert_teach.masking import merge_spans
 
 
 def check_joined(fn) -> None:

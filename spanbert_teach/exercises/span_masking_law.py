@@ -15,7 +15,7 @@ from spanbert_teach.exercises.checking import (
     shown,
     shown_call,
 )
-from spanbert_teach.span_law import cut_geometric, span_length_pmf
+from spanbert_teach.masking import cut_geometric, span_length_pmf
 
 EXACT = 1e-6
 

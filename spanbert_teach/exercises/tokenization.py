@@ -20,8 +20,7 @@ from spanbert_teach.exercises.lists import expect_texts
 from spanbert_teach.exercises.tokenization_cut import CUT_WORD
 from spanbert_teach.exercises.tokenization_merge import MERGE_IN_WORD
 from spanbert_teach.exercises.tokenization_places import PLACES
-from spanbert_teach.unicode_rules import category
-from spanbert_teach.wordpiece import is_punctuation, split_words
+from spanbert_teach.tokenization import category, is_punctuation, split_words
 
 # --- 01-1: words and marks ----------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ from spanbert_teach.exercises.checking import (
     shown_call,
 )
 from spanbert_teach.exercises.lists import Endless, expect_texts
-from spanbert_teach.wordpiece import match_longest
+from spanbert_teach.tokenization import match_longest
 
 LOOK_UPS = 2_000  # in one call; a word of eleven letters needs 66
 

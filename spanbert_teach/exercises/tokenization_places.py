@@ -2,7 +2,6 @@
 
 from itertools import pairwise
 
-from spanbert_teach.encoding import window_starts
 from spanbert_teach.exercises.checking import (
     ENDLESS,
     Exercise,
@@ -15,6 +14,7 @@ from spanbert_teach.exercises.checking import (
     shown_call,
 )
 from spanbert_teach.exercises.lists import Pairs, expect_pairs
+from spanbert_teach.tokenization import window_starts
 
 
 def expect_places(fn, *args, expected: Pairs, slip) -> None:

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import traitlets
 
+from spanbert_teach.tokenization import SPECIAL_TOKENS, match_longest, split_words
 from spanbert_teach.views.frame import View
 from spanbert_teach.views.guards import first_characters
 from spanbert_teach.views.longest_match_state import NO_ID, NOTHING, longest_match, shorten
-from spanbert_teach.wordpiece import SPECIAL_TOKENS, match_longest, split_words
 
 LONGEST_TEXT = 2_000
 

@@ -7,8 +7,8 @@ that notes what it is asked, so a learner's own function shows its own steps.
 import reprlib
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 
+from spanbert_teach.tokenization import LONGEST_WORD, UNKNOWN, match_longest
 from spanbert_teach.views.guards import Enough, stopped_with
-from spanbert_teach.wordpiece import LONGEST_WORD, UNKNOWN, match_longest
 
 # A word of LONGEST_WORD letters takes 5,050 look-ups at most; far above that a loop never ends.
 MOST_LOOKUPS = 20_000

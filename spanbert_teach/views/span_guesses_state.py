@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from spanbert_teach.encoding import Encoding
 from spanbert_teach.filling import MASK, blank_shares, why_not_sbo
 from spanbert_teach.objectives import SpanBert, boundary_input
+from spanbert_teach.tokenization import Encoding
 from spanbert_teach.views.guards import Failed, call_own, first_characters
 
 LONGEST_TEXT = 10_000

@@ -21,12 +21,10 @@ from pathlib import Path
 import traitlets
 from IPython.display import display
 
-from spanbert_teach.pretraining_settings import Settings
-from spanbert_teach.pretraining_state import LOG, SETTINGS, read_log
-from spanbert_teach.tokenization import load_tokenizer
+from spanbert_teach.pretraining import LOG, SETTINGS, Settings, read_log
+from spanbert_teach.tokenization import load_tokenizer, read_vocabulary
 from spanbert_teach.views.frame import View
 from spanbert_teach.views.training_curve_state import HELD_OUT, SERIES, drawing
-from spanbert_teach.vocabulary import read_vocabulary
 
 MOST_ROWS = 12  # of the table without a kernel
 EVERY = 0.2  # seconds between two messages to the browser

@@ -2,7 +2,7 @@
 
 import math
 
-from spanbert_teach.pretraining_settings import Settings
+from spanbert_teach.pretraining import Settings
 
 MOST_POINTS = 500  # for the browser
 FIRST_POINTS = 64  # which are all kept: most happens early

@@ -35,7 +35,7 @@ SpanGuesses({"random": model}, "The <script> of the war.", boundary_vector, hide
 
 CURVE = """
 import time
-from spanbert_teach.pretraining_settings import from_preset
+from spanbert_teach.pretraining import from_preset
 from spanbert_teach.views.training_curve import TrainingCurve
 curve = TrainingCurve(from_preset("ci"))
 display(curve)

@@ -10,17 +10,22 @@ import pytest
 
 from spanbert_teach import SENTENCE
 from spanbert_teach.corpus import course_documents, sentences
-from spanbert_teach.tokenization import WordPieceTokenizer, load_tokenizer
-from spanbert_teach.wordpiece import SPECIAL_TOKENS, match_longest, split_words
-from spanbert_teach.wordpiece_training import (
+from spanbert_teach.tokenization import (
+    SPECIAL_TOKENS,
     PairTable,
+    WordPieceTokenizer,
+    count_words,
+    load_tokenizer,
+    match_longest,
+    split_words,
+    train_vocabulary,
+)
+from spanbert_teach.tokenization.training import (
     alphabet,
     count_pieces,
-    count_words,
     letters_of,
     merge_gain,
     merge_pair,
-    train_vocabulary,
 )
 from tools.train_vocabulary import ByFrequency, ByRatio
 

@@ -10,15 +10,13 @@ from spanbert_teach.baselines import BoundaryCounts, guess_hidden
 from spanbert_teach.corpus import Block, blocks, course_documents
 from spanbert_teach.masking import (
     MaskOptions,
-    choose_spans,
-    draw_kind,
     length_probabilities,
     mask_block,
     piece_unigram,
     redraw,
     span_length_pmf,
-    word_edges,
 )
+from spanbert_teach.masking.block import choose_spans, draw_kind, word_edges
 from spanbert_teach.tokenization import WordPieceTokenizer, load_tokenizer
 
 # Shares of independent draws stay within five standard errors, but for one in two million.

@@ -4,9 +4,8 @@ import pytest
 import torch
 
 from spanbert_teach import SENTENCE
-from spanbert_teach.checkpoints import load_encoder
+from spanbert_teach.checkpoints import load_encoder, load_minilm
 from spanbert_teach.corpus import course_documents, sentences, words
-from spanbert_teach.minilm import load_minilm
 from spanbert_teach.model import attend, attention_probabilities, attention_scores
 
 PIECES = ["the", "Voting", "Rights", "Act"]

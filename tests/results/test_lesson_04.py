@@ -6,8 +6,7 @@ import pytest
 import torch
 
 from spanbert_teach import SENTENCE
-from spanbert_teach.checkpoints import load_encoder
-from spanbert_teach.minilm import load_minilm
+from spanbert_teach.checkpoints import load_encoder, load_minilm
 from spanbert_teach.model import (
     Intermediate,
     Layer,

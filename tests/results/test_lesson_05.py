@@ -9,8 +9,7 @@ from torch.nn import functional as F
 
 from spanbert_teach import SENTENCE
 from spanbert_teach.checkpoints import load_model
-from spanbert_teach.evaluation import hidden_states, mlm_answers, sbo_answers
-from spanbert_teach.held_out import MASKINGS, held_out
+from spanbert_teach.evaluation import MASKINGS, held_out, hidden_states, mlm_answers, sbo_answers
 from spanbert_teach.masking import MaskOptions, SboBatch, sbo_targets
 from spanbert_teach.model import SpanBertConfig
 from spanbert_teach.objectives import SpanBert, joint_loss, loss_sum

@@ -1,0 +1,203 @@
+"""The command line: `python -m spanbert_teach COMMAND`; without one it lists them."""
+
+import argparse
+import dataclasses
+import os
+import sys
+from pathlib import Path
+
+from spanbert_teach.paths import checkout, learner_folder
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command; returns the exit status: 0 done, 1 something is wrong, 2 not understood."""
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="replace")  # an old console shows "?" instead of failing on ✓
+    arguments = parser().parse_args(argv)
+    return arguments.run(arguments)
+
+
+def parser() -> argparse.ArgumentParser:
+    """All commands and their options."""
+    top = argparse.ArgumentParser("python -m spanbert_teach", description="SpanBERT from Scratch")
+    commands = top.add_subparsers(required=True, metavar="command")
+
+    command = commands.add_parser("doctor", help="what this machine has, and what to do")
+    command.add_argument("--json", action="store_true", help="for programs")
+    command.set_defaults(run=run_doctor)
+
+    command = commands.add_parser("lessons", help="bring your copies in my_lessons/ up to date")
+    command.set_defaults(run=run_lessons)
+
+    command = commands.add_parser("progress", help="one table from the progress files of a class")
+    command.add_argument(
+        "files", nargs="+", type=Path, metavar="FILE", help="progress.json, or a folder of them"
+    )
+    command.set_defaults(run=run_progress)
+
+    command = commands.add_parser("xray", help="what is in a checkpoint, or how two differ")
+    command.add_argument("checkpoint", metavar="PATH_OR_NAME", help="a folder, a file, or minilm")
+    command.add_argument("other", nargs="?", metavar="OTHER", help="compare with this one")
+    command.set_defaults(run=run_xray)
+
+    command = commands.add_parser("pretrain", help="pretrain a model, on your own text if you like")
+    add_pretrain_options(command)
+    command.set_defaults(run=run_pretrain)
+
+    command = commands.add_parser("fill", help="fill the blanks of a text with a pretrained model")
+    command.add_argument("text", help='"The [MASK] [MASK] of America": a [MASK] for each piece')
+    command.add_argument(
+        "--checkpoint", default="course", metavar="PATH_OR_NAME", help="default: course"
+    )
+    command.add_argument("--by", choices=("mlm", "sbo", "both"), help="one head only; default: all")
+    command.add_argument("--top", type=int, default=5, help="guesses for each piece (5)")
+    command.set_defaults(run=run_fill)
+    return top
+
+
+def add_pretrain_options(command: argparse.ArgumentParser) -> None:
+    """What can be chosen from the command line; the presets choose all else."""
+    command.add_argument(
+        "--objective", default="spanbert", choices=("mlm-tokens", "mlm-spans", "spanbert")
+    )
+    command.add_argument(
+        "--preset",
+        default="laptop",
+        choices=("ci", "laptop", "gpu"),
+        help="size of model and run: ci takes seconds, laptop about an hour on two cores",
+    )
+    command.add_argument("--folder", type=Path, help="where the run is kept (runs/OBJECTIVE)")
+    command.add_argument(
+        "--text", nargs="+", default=(), metavar="FILE", help="files or folders: .txt, .txt.gz, .md"
+    )
+    command.add_argument(
+        "--validation", nargs="+", default=(), metavar="FILE", help="text to measure on meanwhile"
+    )
+    command.add_argument("--vocabulary", metavar="VOCAB", help="a vocab.txt (the course's)")
+    command.add_argument("--start", metavar="PATH_OR_NAME", help="a checkpoint to go on from")
+    command.add_argument("--steps", type=int, help="of the last stage of the preset")
+    command.add_argument(
+        "--token-steps",
+        type=int,
+        help="steps at the beginning that hide single pieces (the preset's; 0 suits --start)",
+    )
+    command.add_argument("--batch", type=int, help="blocks a step, in all stages")
+    command.add_argument("--accumulate", type=int, help="parts of a batch, to save memory")
+    command.add_argument("--rate", type=float, dest="peak_rate", help="learning rate at its peak")
+    command.add_argument("--dropout", type=float)
+    command.add_argument("--sbo-weight", type=float, help="of SBO's loss in the sum (1)")
+    command.add_argument("--normalisation", choices=("official", "paper"), help="of the sum")
+    command.add_argument("--counts", choices=("global", "local"), help="local: as the authors'")
+    command.add_argument("--decay-all", action="store_true", default=None, help="as the authors'")
+    command.add_argument("--precision", choices=("auto", "bf16", "fp16", "fp32"))
+    command.add_argument("--seed", type=int)
+
+
+# The imports stand inside the functions: torch takes seconds, and not every command needs it.
+
+
+def run_doctor(arguments: argparse.Namespace) -> int:
+    try:
+        from spanbert_teach.doctor import as_json, as_text, report
+    except ModuleNotFoundError as missing:
+        print(
+            f"✗ This Python has no package {missing.name!r}: it is not the course's environment. "
+            "In the repository, `make doctor` (Windows: py tools\\setup.py doctor) uses the right "
+            "one, and makes it if there is none."
+        )
+        return 1
+    checks = report()
+    print(as_json(checks) if arguments.json else as_text(checks))
+    return int(any(check.status == "problem" for check in checks))
+
+
+def run_lessons(arguments: argparse.Namespace) -> int:
+    from spanbert_teach.my_lessons import refresh
+
+    root = checkout()
+    if root is None:
+        print(
+            "Only a checkout of the repository has lessons to copy, and this package was installed "
+            "without one. Clone the repository and type `make lab` there."
+        )
+        return 1
+    try:
+        said = refresh(root / "notebooks", learner_folder())
+    except (OSError, ValueError) as error:
+        print(f"Your copies of the lessons could not be brought up to date: {error}")
+        return 1
+    print("\n".join(said))
+    return 0
+
+
+def run_progress(arguments: argparse.Namespace) -> int:
+    from spanbert_teach.exercises import class_table
+
+    print(class_table(arguments.files))
+    return int(not all(path.exists() for path in arguments.files))
+
+
+def run_xray(arguments: argparse.Namespace) -> int:
+    from spanbert_teach.xray import difference, xray
+
+    try:
+        if arguments.other is None:
+            print(xray(arguments.checkpoint))
+        else:
+            print(difference(arguments.checkpoint, arguments.other))
+    except (OSError, ValueError, ImportError) as error:
+        print(f"✗ {error}")
+        return 1
+    return 0
+
+
+def run_pretrain(arguments: argparse.Namespace) -> int:
+    from spanbert_teach.pretraining import STATE, Settings, from_preset, pretrain, show_progress
+
+    folder = arguments.folder or Path("runs") / arguments.objective
+    speaks = os.environ.get("RANK", "0") == "0"  # of several processes, one
+    said = vars(arguments)
+    changes = {f.name: said[f.name] for f in dataclasses.fields(Settings) if f.name in said}
+    try:
+        settings = from_preset(
+            arguments.preset, steps=arguments.steps, batch=arguments.batch, **changes
+        )
+        with show_progress(settings) as watch:
+            pretrain(settings, folder, watch=watch)
+    except KeyboardInterrupt:
+        if speaks and (folder / STATE).exists():
+            print(f"\nStopped and saved in {folder}. The same command goes on from there.")
+        elif speaks:
+            print("\nStopped before the first step was saved.")
+        return 130
+    except (OSError, ValueError, ImportError) as error:
+        print(f"✗ {error}")
+        return 1
+    if speaks:
+        print(
+            f'✓ Done. Try: python -m spanbert_teach fill "The [MASK] of America" '
+            f"--checkpoint {folder / 'checkpoint'}"
+        )
+    return 0
+
+
+def run_fill(arguments: argparse.Namespace) -> int:
+    from spanbert_teach.checkpoints import load_model
+    from spanbert_teach.filling import HEADS, fill
+
+    try:
+        model = load_model(arguments.checkpoint)
+        ways = HEADS if arguments.by is None else (arguments.by,)
+        if arguments.by is None and model.sbo is None:
+            ways = ("mlm",)
+        for by in ways:
+            try:
+                print(fill(arguments.text, model, by, arguments.top))
+            except ValueError as error:
+                if by != "sbo" or arguments.by == "sbo":
+                    raise
+                print(error)  # the other ways can
+    except (OSError, ValueError, ImportError) as error:
+        print(f"✗ {error}")
+        return 1
+    return 0

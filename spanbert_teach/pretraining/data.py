@@ -1,0 +1,139 @@
+"""Which blocks a step reads, and what is hidden in them: a function of settings and step alone.
+
+Nothing is remembered from step to step, so a run that was stopped goes on where it was, and each
+of several processes knows its own part. Lesson `05_sbo_vs_mlm`.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+import torch
+
+from spanbert_teach.corpus import BlockTable, Document, blocks, course_documents, read_documents
+from spanbert_teach.masking import MaskedBatch, MaskOptions, mask_batch, piece_unigram
+from spanbert_teach.pretraining.settings import Settings
+from spanbert_teach.tokenization import WordPieceTokenizer
+
+SPECIALS = ("[PAD]", "[CLS]", "[SEP]", "[MASK]")
+
+
+def documents(paths: tuple[str, ...], split: str) -> Iterator[Document]:
+    """The documents of all paths; of the course's split when there is none."""
+    if not paths:
+        yield from course_documents(split)
+    for path in paths:
+        yield from read_documents(path)
+
+
+def block_order(count: int, epoch: int, seed: int) -> np.ndarray:
+    """(count,) the blocks of one epoch in random order."""
+    return np.random.default_rng((seed, epoch)).permutation(count)
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingBatch:
+    """A masked batch, its padding, and how many pieces were read, [CLS] and [SEP] included."""
+
+    masked: MaskedBatch
+    attention_mask: torch.Tensor | None  # None where nothing is padded
+    pieces: int
+
+    def to(self, device: torch.device) -> "TrainingBatch":
+        """On another device."""
+        if device.type == "cpu":
+            return self
+        mask = None if self.attention_mask is None else self.attention_mask.to(device)
+        return replace(self, masked=moved(self.masked, device), attention_mask=mask)
+
+
+def moved(batch: MaskedBatch, device: torch.device) -> MaskedBatch:
+    """All tensors of a masked batch, and of its `sbo`, on a device."""
+    sbo = {f.name: getattr(batch.sbo, f.name).to(device) for f in fields(batch.sbo)}
+    own = {f.name: getattr(batch, f.name) for f in fields(batch) if f.name != "sbo"}
+    own = {name: tensor.to(device) for name, tensor in own.items()}
+    return replace(batch, **own, sbo=replace(batch.sbo, **sbo))
+
+
+class Batches:
+    """The batches of a run.
+
+    Args:
+        tables: the blocks of each stage, cut to its length.
+        unigram: what random replacements are drawn from.
+    """
+
+    def __init__(
+        self, settings: Settings, tables: list[BlockTable], unigram: np.ndarray, mask_id: int
+    ):
+        self.settings, self.tables = settings, tables
+        self.unigram, self.mask_id = unigram, mask_id
+
+    @classmethod
+    def from_text(cls, settings: Settings, tokenizer: WordPieceTokenizer) -> "Batches":
+        """Read and cut the text, once for each length."""
+        lengths = {stage.length for stage in settings.stages}
+        cut = {
+            length: BlockTable.of(blocks(documents(settings.text, "train"), tokenizer, length))
+            for length in sorted(lengths)
+        }
+        tables = [cut[stage.length] for stage in settings.stages]
+        special_ids = [tokenizer.id(token) for token in SPECIALS]
+        unigram = piece_unigram([tables[0].ids], len(tokenizer), special_ids)
+        return cls(settings, tables, unigram, tokenizer.id("[MASK]"))
+
+    def numbers(self, step: int) -> tuple[BlockTable, np.ndarray, int]:
+        """The table that step number `step` (from 0) reads, its blocks, and the epoch.
+
+        An epoch has whole batches only; what is left over differs from epoch to epoch. A text with
+        fewer blocks than a batch gives smaller batches.
+        """
+        for stage, table in zip(self.settings.stages, self.tables, strict=True):
+            if step < stage.steps:
+                batch = min(stage.batch, len(table))
+                epoch, place = divmod(step, len(table) // batch)
+                order = block_order(len(table), epoch, self.settings.seed)
+                return table, order[place * batch : (place + 1) * batch], epoch
+            step -= stage.steps
+        raise ValueError(f"There is no such step: the run has {self.settings.steps}.")
+
+    def check_shares(self, processes: int) -> None:
+        """Raise a ValueError when the batch of a stage cannot be shared out evenly."""
+        count = processes * self.settings.accumulate
+        for stage, table in zip(self.settings.stages, self.tables, strict=True):
+            if (batch := min(stage.batch, len(table))) % count:
+                raise ValueError(
+                    f"A batch of {batch} blocks cannot be shared by {processes} processes in "
+                    f"{self.settings.accumulate} parts each. Expected a multiple of {count}."
+                )
+
+    def parts(self, step: int, rank: int = 0, processes: int = 1) -> list[TrainingBatch]:
+        """What one process computes in a step: its rows of the batch, in `accumulate` parts.
+
+        All processes together have each row once (see `check_shares`). The mask of a row does not
+        depend on who has it.
+        """
+        table, numbers, epoch = self.numbers(step)
+        mine = numbers[rank::processes]
+        options = self.settings.masking_at(step + 1)
+        parts = np.split(mine, self.settings.accumulate)
+        return [self.masked(table, part, epoch, options) for part in parts]
+
+    def masked(
+        self, table: BlockTable, numbers: np.ndarray, epoch: int, options: MaskOptions
+    ) -> TrainingBatch:
+        """Some blocks with pieces hidden, freshly in each epoch."""
+        rows = table.rows(numbers)
+        batch = mask_batch(
+            rows.ids,
+            rows.word_starts,
+            rows.maskable,
+            options,
+            seed=self.settings.seed,
+            epoch=epoch,
+            index=numbers,
+            mask_id=self.mask_id,
+            unigram=self.unigram,
+        )
+        mask = None if rows.real.all() else torch.from_numpy(rows.real)
+        return TrainingBatch(batch, mask, int(rows.real.sum()))

@@ -1,0 +1,310 @@
+"""The model that a run begins with: fresh, or another run's. Lesson `05_sbo_vs_mlm`."""
+
+import contextlib
+import json
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from torch import distributed, nn
+
+from spanbert_teach.checkpoints import check_size, load_model, save_model
+from spanbert_teach.device import choose_device, choose_precision
+from spanbert_teach.files import write_whole
+from spanbert_teach.model import SpanBertConfig
+from spanbert_teach.objectives import SpanBert
+from spanbert_teach.pretraining.data import Batches
+from spanbert_teach.pretraining.settings import DROPOUTS, OBJECTIVES, Settings
+from spanbert_teach.pretraining.state import (
+    CHECKPOINT,
+    FILM,
+    LOG,
+    check_same_run,
+    load_state,
+    only_one,
+    read_log,
+    save_state,
+    write_settings,
+)
+from spanbert_teach.pretraining.step import (
+    gradients,
+    learning_rate,
+    parameter_groups,
+    processes,
+    step_seed,
+)
+from spanbert_teach.pretraining.watch import (
+    Tally,
+    add_frame,
+    film_frame,
+    film_steps,
+    held_out_questions,
+    measure,
+)
+from spanbert_teach.tokenization import WordPieceTokenizer, load_tokenizer
+
+
+def sinusoids(rows: int, size: int, amplitude: float = 0.04) -> torch.Tensor:
+    """(rows, size) sines and cosines of many wave lengths: neighbours look alike from the start.
+
+    Vaswani et al. 2017, §3.5, made as small as BERT's initial weights. Rows of random numbers would
+    first have to be told apart one by one.
+    """
+    wave = 10_000 ** (-torch.arange(0, size, 2) / size)
+    angle = torch.arange(rows)[:, None] * wave
+    return amplitude * torch.stack([angle.sin(), angle.cos()], dim=-1).flatten(1)[:, :size]
+
+
+def new_model(settings: Settings, tokenizer: WordPieceTokenizer) -> SpanBert:
+    """A model with fresh weights, or with those of `settings.start`; a head it lacks is fresh."""
+    generator = torch.Generator().manual_seed(settings.seed)
+    sbo = OBJECTIVES[settings.objective].sbo
+    if settings.start is None:
+        model = SpanBert(settings.config(len(tokenizer)), sbo=sbo, generator=generator)
+        if settings.positions == "sinusoids":
+            table = model.encoder.embeddings.position_embeddings.weight
+            table.data = sinusoids(*table.shape)
+    else:
+        old = load_model(settings.start)
+        config = replace(old.encoder.config, **dict.fromkeys(DROPOUTS, settings.dropout))
+        check_start(settings, config, old.tokenizer, tokenizer)
+        model = SpanBert(config, sbo=sbo, generator=generator)
+        model.load_state_dict(old.state_dict(), strict=False)  # either may have no SBO head
+    model.tokenizer = tokenizer
+    return model
+
+
+def check_start(
+    settings: Settings,
+    config: SpanBertConfig,
+    trained: WordPieceTokenizer | None,
+    tokenizer: WordPieceTokenizer,
+) -> None:
+    """Raise a ValueError when the model of `settings.start` cannot read this run's blocks.
+
+    Args:
+        trained: the tokenizer of that model; None where it is not known.
+    """
+    if trained is None:
+        name = settings.vocabulary or "this course"
+        check_size(name, tokenizer.tokens, config.vocab_size, f"of {settings.start!r}")
+    elif (trained.tokens, trained.lowercase) != (tokenizer.tokens, tokenizer.lowercase):
+        raise ValueError(
+            f"{settings.start!r} was trained with another vocabulary. Expected the one of this "
+            "run: give its vocab.txt as `vocabulary`."
+        )
+    longest = max(stage.length for stage in settings.stages)
+    if longest > config.max_position_embeddings:
+        raise ValueError(
+            f"Blocks of {longest} pieces are too long for {settings.start!r}, which has "
+            f"{config.max_position_embeddings} positions. Expected stages as short."
+        )
+
+
+LOG_EVERY = 50  # steps
+SAVE_EVERY = 60.0  # seconds
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """A pretraining run: the model in eval mode, and what was written down on the way.
+
+    `log` has a record every 50 steps: step, mlm and sbo (mean loss in nats since the last record),
+    rate, norm, pieces, pieces_per_second; at the steps of the film also "held_out".
+    """
+
+    model: SpanBert
+    settings: Settings
+    log: list[dict]
+
+
+class Stop:
+    """Ctrl-C and a polite kill end the run after the next whole step, with its state saved.
+
+    A second Ctrl-C ends it at once. Signals reach the main thread only; elsewhere nothing changes.
+    """
+
+    SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+    def __init__(self):
+        self.asked: int | None = None
+        self.before: dict = {}
+
+    def __enter__(self) -> "Stop":
+        if threading.current_thread() is threading.main_thread():
+            self.before = {number: signal.signal(number, self.note) for number in self.SIGNALS}
+        return self
+
+    def note(self, number, frame) -> None:
+        if self.asked is not None and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        self.asked = number
+
+    def __exit__(self, *exception) -> None:
+        for number, handler in self.before.items():
+            signal.signal(number, handler)
+
+
+def join_processes() -> tuple[int, torch.device]:
+    """This process's number and its device; joins the others when torchrun started it."""
+    device = choose_device()
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        if device.type == "cuda":
+            device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
+            torch.cuda.set_device(device)
+        else:
+            device = torch.device("cpu")
+        if not distributed.is_initialized():
+            distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
+        return distributed.get_rank(), device
+    return 0, device
+
+
+def check_same_step(step: int, device: torch.device) -> None:
+    """Raise a ValueError, in all processes, when they are not at the same step."""
+    if processes() > 1:
+        steps = [torch.zeros(1, dtype=torch.int64, device=device) for _ in range(processes())]
+        distributed.all_gather(steps, torch.tensor([step], device=device))
+        found = [int(other) for other in steps]
+        if len(set(found)) > 1:
+            raise ValueError(
+                f"The processes would go on from different steps: {', '.join(map(str, found))}. "
+                "Expected a folder for the run that all machines share."
+            )
+
+
+class Loop:
+    """A run under way: model, optimiser and place. `pretrain` drives it."""
+
+    def __init__(self, settings: Settings):
+        self.settings = settings
+        self.rank, self.device = join_processes()
+        self.precision = (
+            choose_precision(self.device) if settings.precision == "auto" else settings.precision
+        )
+        self.tokenizer = (
+            load_tokenizer()
+            if settings.vocabulary is None
+            else WordPieceTokenizer.load(settings.vocabulary)
+        )
+        self.batches = Batches.from_text(settings, self.tokenizer)
+        self.batches.check_shares(processes())
+        self.model = new_model(settings, self.tokenizer).to(self.device)
+        self.model.train()
+        self.parallel = (
+            nn.parallel.DistributedDataParallel(self.model) if processes() > 1 else self.model
+        )
+        groups = parameter_groups(self.model, settings.weight_decay, settings.decay_all)
+        fused = self.device.type in ("cpu", "cuda")
+        self.optimizer = torch.optim.AdamW(groups, settings.peak_rate, eps=1e-8, fused=fused)
+        self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.precision == "fp16")
+        self.step, self.tally = 0, Tally()
+
+    def state(self) -> dict:
+        """All that the next steps depend on, and what the next record of the log will tell."""
+        return {
+            "step": self.step,
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "scaler": self.scaler.state_dict(),
+            "tally": self.tally.seen,
+        }
+
+    def restore(self, state: dict) -> None:
+        """Go on from a state."""
+        self.step = state["step"]
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.scaler.load_state_dict(state["scaler"])
+        self.tally = Tally(state["tally"])
+
+    def take_step(self, stop: bool) -> bool:
+        """One update of the weights; whether any process was asked to stop."""
+        settings, step = self.settings, self.step + 1
+        torch.manual_seed(step_seed(settings.seed, step, self.rank))
+        parts = self.batches.parts(self.step, self.rank, processes())
+        found = gradients(self.parallel, parts, settings, self.precision, self.scaler, stop)
+        self.scaler.unscale_(self.optimizer)
+        norm = nn.utils.clip_grad_norm_(self.model.parameters(), settings.clip)
+        self.rate = learning_rate(step, settings.peak_rate, settings.warmup, settings.steps)
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.rate
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        self.optimizer.zero_grad()
+        self.step, self.norm = step, norm.item()
+        asked = found.pop("stop") > 0
+        self.tally.add(found)
+        return asked
+
+
+def pretrain(
+    settings: Settings,
+    folder: str | Path | None = None,
+    *,
+    watch: Callable[[dict], None] = lambda record: None,
+    save_every: float = SAVE_EVERY,
+) -> Run:
+    """Train a model as the settings say, or go on with a run that was stopped.
+
+    Args:
+        folder: where the run is kept: settings.json, log.jsonl, state.pt, film.npz, and at the end
+            checkpoint/. None: nothing is written, and a run that is stopped is lost.
+        watch: is called with each record of the log.
+        save_every: seconds between two states; a kill loses at most the steps since the last one.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C or a polite kill; the state of the last whole step is saved.
+        ValueError: the folder holds another run, or this one is under way already; several
+            processes do not find the same state in it; see also `Settings`.
+    """
+    folder = None if folder is None else Path(folder).expanduser()
+    if folder is not None:
+        check_same_run(folder, settings)
+    with Stop() as stop, torch.random.fork_rng(), contextlib.ExitStack() as held:
+        loop = Loop(settings)
+        writes = loop.rank == 0 and folder is not None
+        state = None if folder is None else load_state(folder)
+        if state is not None:
+            loop.restore(state)
+        check_same_step(loop.step, loop.device)
+        begun = loop.step
+        log = [] if folder is None else read_log(folder / LOG, loop.step)
+        questions = held_out_questions(settings, loop.tokenizer) if loop.rank == 0 else {}
+        if writes:  # not before all text is read: what cannot be trained leaves no folder
+            write_settings(folder, settings)
+            held.enter_context(only_one(folder))
+            text = "".join(json.dumps(record) + "\n" for record in log)
+            write_whole(folder / LOG, lambda file: file.write(text.encode()))
+        frames, saved = set(film_steps(settings.steps)), time.monotonic()
+        while loop.step < settings.steps:
+            asked = loop.take_step(stop.asked is not None)
+            if loop.rank == 0 and (loop.step % LOG_EVERY == 0 or loop.step in frames):
+                record = loop.tally.record(loop.step, loop.rate, loop.norm)
+                if loop.step in frames:
+                    asking = questions.get(settings.length_at(loop.step), {})
+                    record["held_out"] = measure(loop.model, asking, loop.precision)
+                log.append(record)
+                if writes:
+                    with (folder / LOG).open("a", encoding="utf-8") as file:
+                        file.write(json.dumps(record) + "\n")
+                    if loop.step in frames:
+                        frame = film_frame(loop.model, loop.tokenizer)
+                        add_frame(folder / FILM, loop.step, frame)
+                watch(record)
+                loop.tally = Tally()  # what was measured on the way is not training time
+            done = loop.step == settings.steps
+            if writes and (asked or done or time.monotonic() - saved > save_every):
+                save_state(folder, loop.state())
+                saved = time.monotonic()
+            if asked and not done:
+                raise KeyboardInterrupt
+    model = loop.model.eval()
+    if writes and (loop.step > begun or not (folder / CHECKPOINT).exists()):
+        save_model(folder / CHECKPOINT, model, provenance={"settings": settings.as_json()})
+    return Run(model, settings, log)

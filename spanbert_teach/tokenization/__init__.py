@@ -1,0 +1,46 @@
+"""WordPiece: text to pieces and back, and the vocabulary behind it. Lesson `01_tokenization`.
+
+    tokenizer = load_tokenizer()
+    tokenizer.encode("The Isthmus of Panama").tokens
+
+- `steps`: BERT's rules, letter by letter: what the lesson builds (`unicode`: the tables of Unicode
+  that they look into);
+- `training`: where a vocabulary comes from;
+- `encoding`: `[CLS] ... [SEP]`, pairs, truncation, windows;
+- `tokenizer`: all of it together, fast, and the file `vocab.txt`.
+"""
+
+from spanbert_teach.tokenization.encoding import Encoding, window_starts
+from spanbert_teach.tokenization.steps import (
+    LONGEST_WORD,
+    SPECIAL_TOKENS,
+    UNKNOWN,
+    is_punctuation,
+    match_longest,
+    split_words,
+)
+from spanbert_teach.tokenization.tokenizer import (
+    WordPieceTokenizer,
+    load_tokenizer,
+    read_vocabulary,
+)
+from spanbert_teach.tokenization.training import PairTable, count_words, train_vocabulary
+from spanbert_teach.tokenization.unicode import category
+
+__all__ = [
+    "LONGEST_WORD",
+    "SPECIAL_TOKENS",
+    "UNKNOWN",
+    "Encoding",
+    "PairTable",
+    "WordPieceTokenizer",
+    "category",
+    "count_words",
+    "is_punctuation",
+    "load_tokenizer",
+    "match_longest",
+    "read_vocabulary",
+    "split_words",
+    "train_vocabulary",
+    "window_starts",
+]
