@@ -1,12 +1,6 @@
-"""Numbers that a caller gives, checked: a sentence says which one is out of range."""
+"""What many functions ask of an argument, in one place, so that it is said in the same words."""
 
-from numbers import Integral, Real
-
-
-def check_share(name: str, value: float) -> None:
-    """Raise a ValueError unless 0 < value <= 1."""
-    if isinstance(value, bool) or not isinstance(value, Real) or not 0 < value <= 1:
-        raise ValueError(f"{name}={value!r} is out of range. Expected 0 < {name} <= 1.")
+from numbers import Integral
 
 
 def check_count(name: str, value: int, least: int) -> None:

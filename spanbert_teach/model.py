@@ -184,7 +184,9 @@ class SelfAttention(nn.Module):
         self.key = nn.Linear(config.hidden_size, config.hidden_size)
         self.value = nn.Linear(config.hidden_size, config.hidden_size)
 
-    def forward(self, hidden, mask=None, fused=False):
+    def forward(
+        self, hidden: Tensor, mask: Tensor | None = None, fused: bool = False
+    ) -> tuple[Tensor, Attended]:
         """(batch, length, hidden), (batch, length) -> (batch, length, hidden), what was seen."""
         query = split_heads(self.query(hidden), self.heads)
         key = split_heads(self.key(hidden), self.heads)
@@ -207,7 +209,7 @@ class AddAndNorm(nn.Module):
         self.dropout = nn.Dropout(config.hidden_dropout_prob)
         self.LayerNorm = nn.LayerNorm(config.hidden_size, config.layer_norm_eps)
 
-    def forward(self, x, residual):
+    def forward(self, x: Tensor, residual: Tensor) -> Tensor:
         """(batch, length, size), (batch, length, hidden) -> (batch, length, hidden)."""
         return self.LayerNorm(self.dropout(self.dense(x)) + residual)
 
@@ -220,7 +222,9 @@ class Attention(nn.Module):
         self.self = SelfAttention(config)
         self.output = AddAndNorm(config, config.hidden_size)
 
-    def forward(self, hidden, mask=None, fused=False):
+    def forward(
+        self, hidden: Tensor, mask: Tensor | None = None, fused: bool = False
+    ) -> tuple[Tensor, Attended]:
         """(batch, length, hidden), (batch, length) -> (batch, length, hidden), what was seen."""
         context, attended = self.self(hidden, mask, fused)
         return self.output(context, hidden), attended
@@ -233,7 +237,7 @@ class Intermediate(nn.Module):
         super().__init__()
         self.dense = nn.Linear(config.hidden_size, config.intermediate_size)
 
-    def forward(self, hidden):
+    def forward(self, hidden: Tensor) -> Tensor:
         """(batch, length, hidden) -> (batch, length, intermediate)."""
         return F.gelu(self.dense(hidden))
 
@@ -247,7 +251,9 @@ class Layer(nn.Module):
         self.intermediate = Intermediate(config)
         self.output = AddAndNorm(config, config.intermediate_size)
 
-    def forward(self, hidden, mask=None, fused=False):
+    def forward(
+        self, hidden: Tensor, mask: Tensor | None = None, fused: bool = False
+    ) -> tuple[Tensor, Attended]:
         """(batch, length, hidden), (batch, length) -> (batch, length, hidden), what was seen."""
         hidden, attended = self.attention(hidden, mask, fused)
         return self.output(self.intermediate(hidden), hidden), attended
@@ -268,7 +274,12 @@ class Embeddings(nn.Module):
         self.LayerNorm = nn.LayerNorm(size, config.layer_norm_eps)
         self.dropout = nn.Dropout(config.hidden_dropout_prob)
 
-    def forward(self, input_ids, segment_ids=None, inputs_embeds=None):
+    def forward(
+        self,
+        input_ids: Tensor | None,
+        segment_ids: Tensor | None = None,
+        inputs_embeds: Tensor | None = None,
+    ) -> Tensor:
         """(batch, length) ids, or word embeddings in their place -> (batch, length, hidden)."""
         words = self.word_embeddings(input_ids) if inputs_embeds is None else inputs_embeds
         positions = torch.arange(words.shape[1], device=words.device)
@@ -284,7 +295,7 @@ class Pooler(nn.Module):
         super().__init__()
         self.dense = nn.Linear(config.hidden_size, config.hidden_size)
 
-    def forward(self, hidden):
+    def forward(self, hidden: Tensor) -> Tensor:
         """(batch, length, hidden) -> (batch, hidden)."""
         return torch.tanh(self.dense(hidden[:, 0]))
 
@@ -308,7 +319,15 @@ class LayerStack(nn.Module):
         super().__init__()
         self.layer = nn.ModuleList(Layer(config) for _ in range(config.num_hidden_layers))
 
-    def forward(self, hidden, mask, fused, checkpointing, output_hidden_states, output_attentions):
+    def forward(
+        self,
+        hidden: Tensor,
+        mask: Tensor | None,
+        fused: bool,
+        checkpointing: bool,
+        output_hidden_states: bool,
+        output_attentions: bool,
+    ) -> EncoderOutput:
         """(batch, length, hidden), (batch, length) -> an EncoderOutput."""
         all_hidden, seen = [hidden], []
         for layer in self.layer:

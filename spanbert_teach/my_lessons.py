@@ -11,6 +11,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from spanbert_teach.paths import write_whole
+
 RECORD = ".handed_out.json"
 STATIC_PICTURE = ("image/png", "text/html", "text/plain")
 
@@ -252,14 +254,5 @@ def _hand_out(name: str, notebook: dict, target: Path, handed: dict[str, str]) -
 
 
 def _write(path: Path, content: dict) -> None:
-    """Whole or not at all: a temporary name in the same folder, then renamed."""
-    part = path.with_name(f".{path.name}.part")
-    try:
-        with open(part, "w", encoding="utf-8", newline="\n") as file:
-            json.dump(content, file, ensure_ascii=False, indent=1, sort_keys=True)
-            file.write("\n")
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+    text = json.dumps(content, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
+    write_whole(path, text.encode())

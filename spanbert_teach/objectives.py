@@ -81,7 +81,6 @@ class SpanBoundaryHead(nn.Module):
         self, config: SpanBertConfig, embedding: nn.Embedding, positions: int = SBO_POSITIONS
     ):
         super().__init__()
-        check_count("positions", positions, 1)
         size, eps = config.hidden_size, config.layer_norm_eps
         self.positions = nn.Embedding(positions, POSITION_SIZE)
         self.linear1 = nn.Linear(2 * size + POSITION_SIZE, size)
@@ -174,6 +173,7 @@ class SpanBert(nn.Module):
         generator: torch.Generator | None = None,
     ):
         super().__init__()
+        check_count("sbo_positions", sbo_positions, 1)
         self.encoder = SpanBertEncoder(config, generator=generator)
         embedding = self.encoder.embeddings.word_embeddings
         self.mlm = MaskedLMHead(config, embedding)

@@ -1,8 +1,11 @@
-"""Where the course keeps things: the data it ships, and the learner's own folder."""
+"""Where the course keeps things: its data, the learner's own folder; files written whole."""
 
+import hashlib
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
 
 PACKAGE = Path(__file__).resolve().parent
 
@@ -46,3 +49,28 @@ def learner_folder() -> Path:
     if "google.colab" in sys.modules:
         return Path("/content/my_lessons")
     return (checkout() or Path.cwd()) / "my_lessons"
+
+
+def write_whole(path: Path, content: bytes | Callable[[BinaryIO], object]) -> None:
+    """Write a file whole or not at all: a new one takes the place of `path` when it is complete.
+
+    Args:
+        content: the bytes, or a function that writes them into a file.
+
+    Raises:
+        OSError: it cannot be written; an old file is as it was, and nothing is left beside it.
+    """
+    unfinished = path.with_name(f".{path.name}.unfinished")
+    try:
+        with unfinished.open("wb") as file:
+            file.write(content) if isinstance(content, bytes) else content(file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(unfinished, path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def sha256(path: Path) -> str:
+    """The hash of a file, in hexadecimal."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -28,7 +28,7 @@ def findings(
 
     Args:
         stored, norms: all tensors and their norms by our names (`full_name`).
-        layout: see `checkpoint_names.layout_of`.
+        layout: see `checkpoints.layout_of`.
     """
     said = broken(norms)
     if layout is None:

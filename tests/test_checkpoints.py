@@ -14,13 +14,13 @@ import numpy as np
 import pytest
 import torch
 from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
+from layouts import from_layout, name_in, to_layout
 from safetensors.torch import load_file, save_file
 from torch import nn
 from transformers import BertConfig, BertForMaskedLM, BertModel, BertTokenizer
 
 from spanbert_teach import SENTENCE
 from spanbert_teach.checkpoints import (
-    LAYOUTS,
     WORDS,
     layout_of,
     load_checkpoint,
@@ -34,7 +34,6 @@ from spanbert_teach.checkpoints import (
 )
 from spanbert_teach.checkpoints import places as checkpoint_places
 from spanbert_teach.checkpoints import writing as checkpoint_writing
-from spanbert_teach.checkpoints.names import from_layout, name_in, to_layout
 from spanbert_teach.checkpoints.places import COURSE
 from spanbert_teach.model import SpanBertConfig, SpanBertEncoder
 from spanbert_teach.objectives import SpanBert
@@ -254,9 +253,6 @@ def test_every_layout_and_back(layout):
 def test_two_names_of_one_tensor_are_refused():
     with pytest.raises(ValueError, match=r"'a\.LayerNorm\.gamma' and 'bert\.a\.LayerNorm\.weight'"):
         from_layout({"a.LayerNorm.gamma": torch.ones(1), "bert.a.LayerNorm.weight": torch.ones(1)})
-    with pytest.raises(ValueError, match="no layout 'fairseq'"):
-        name_in("fairseq", WORDS)
-    assert list(LAYOUTS) == ["ours", "bert", "masked_lm", "official"]
 
 
 def test_a_decoder_of_its_own_is_said(tmp_path):

@@ -10,8 +10,7 @@ import pytest
 import torch
 
 import spanbert_teach
-from spanbert_teach import cli
-from spanbert_teach import device, doctor
+from spanbert_teach import cli, device, doctor
 from spanbert_teach.doctor import Check, as_json, as_text, report
 
 NAMES = {

@@ -41,7 +41,7 @@ from spanbert_teach.masking import (
 )
 from spanbert_teach.masking.batch_spans import draw_candidates, find_words
 from spanbert_teach.masking.block import SboTargets, spend, word_edges
-from spanbert_teach.masking.rows import check_rows, text_part
+from spanbert_teach.masking.rows import check_rows
 from spanbert_teach.masking.streams import example_keys, random_bits, uniform
 
 VOCABULARY, MASK_ID = 30, 4
@@ -496,14 +496,6 @@ def test_tensors_and_arrays_give_the_same_tensors():
     assert ours.input_ids.dtype == ours.mlm_targets.dtype == ours.spans.dtype == torch.int64
     assert ours.mask.dtype == torch.bool and ours.sbo.target.dtype == torch.int64
     assert np.array_equal(ids, kept)
-
-
-def test_where_the_text_is():
-    attention = torch.tensor([[1, 1, 1, 1, 1], [1, 1, 1, 0, 0]])
-    assert text_part(attention).tolist() == [
-        [False, True, True, True, False],
-        [False, True, False, False, False],
-    ]
 
 
 @pytest.mark.parametrize(

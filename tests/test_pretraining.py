@@ -53,7 +53,7 @@ from spanbert_teach.pretraining.run import Loop, Stop, new_model, sinusoids
 from spanbert_teach.pretraining.settings import PRESETS
 from spanbert_teach.pretraining.step import gradients, parameter_groups, step_seed
 from spanbert_teach.pretraining.watch import add_frame, film_frame, film_steps, measure
-from spanbert_teach.tokenization import WordPieceTokenizer, load_tokenizer
+from spanbert_teach.tokenization import WordPieceTokenizer, load_tokenizer, train_tokenizer
 
 TEXT = [
     "the old king of france lost his golden crown near the river on a cold winter morning",
@@ -65,7 +65,7 @@ TEXT = [
     "her brother plays violin very well but never practises before breakfast or late at night",
     "farmers planted corn along both sides of the dusty road leading south toward mexico",
 ]
-TOKENIZER = WordPieceTokenizer.train(TEXT, 400)
+TOKENIZER = train_tokenizer(TEXT, 400)
 STEPS = 12
 
 

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from spanbert_teach import SENTENCE
-from spanbert_teach.files import sha256
-from spanbert_teach.paths import data_path
+from spanbert_teach.paths import data_path, sha256
 from spanbert_teach.pretraining import CHECKPOINT, FILM, LOG, Settings
 from spanbert_teach.pretraining.watch import film_steps
 from spanbert_teach.tokenization import load_tokenizer

@@ -27,8 +27,9 @@ from spanbert_teach.tokenization import (
     WordPieceTokenizer,
     load_tokenizer,
     split_words,
+    steps,
+    train_tokenizer,
 )
-from spanbert_teach.tokenization import steps
 from spanbert_teach.tokenization.steps import CHINESE, Word, text_pieces
 from spanbert_teach.tokenization.training import alphabet
 
@@ -314,8 +315,7 @@ def test_lone_surrogates_are_refused_with_their_position(surrogate):
         lambda: tokenizer.encode(text),
         lambda: tokenizer.encode("a", text),
         lambda: tokenizer.encode_windows("a", text, 20, 2),
-        lambda: text_pieces(text, tokenizer.vocabulary),
-        lambda: WordPieceTokenizer.train([text], 100),
+        lambda: train_tokenizer([text], 100),
     ):
         with pytest.raises(ValueError, match=r"position \d.*\n?.*encoding='utf-8'"):
             refuse()
@@ -406,7 +406,7 @@ def python_white_space(text, lowercase=False):
     ]
 
 
-RIGHT = {name: getattr(wordpiece, name) for name in ("match_longest", "split_words", "clean")}
+RIGHT = {name: getattr(steps, name) for name in ("match_longest", "split_words", "clean")}
 WRONG = {
     "shortest match": ("match_longest", shortest_match),
     "no ##": ("match_longest", no_prefix),

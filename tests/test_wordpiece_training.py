@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from spanbert_teach.corpus import course_documents
 from spanbert_teach.tokenization import (
     SPECIAL_TOKENS,
-    WordPieceTokenizer,
     count_words,
     load_tokenizer,
+    train_tokenizer,
     train_vocabulary,
 )
 from spanbert_teach.tokenization.training import (
@@ -99,9 +99,9 @@ def test_the_fast_version_is_the_plain_one_on_real_text():
 
 def test_the_order_of_the_texts_makes_no_difference():
     texts = [p for d in course_documents("validation") for p in d.paragraphs][:60]
-    tokenizer = WordPieceTokenizer.train(texts, 400)
+    tokenizer = train_tokenizer(texts, 400)
     assert len(tokenizer) == 400
-    assert WordPieceTokenizer.train(iter(texts[::-1]), 400).tokens == tokenizer.tokens
+    assert train_tokenizer(iter(texts[::-1]), 400).tokens == tokenizer.tokens
 
 
 @pytest.mark.slow
@@ -111,7 +111,7 @@ def test_the_shipped_vocabulary_is_what_training_gives():
     `python tools/train_vocabulary.py --check` trains all 8,192.
     """
     texts = (p for d in course_documents("train") for p in d.paragraphs)
-    assert WordPieceTokenizer.train(texts, 1200).tokens == load_tokenizer().tokens[:1200]
+    assert train_tokenizer(texts, 1200).tokens == load_tokenizer().tokens[:1200]
 
 
 def test_the_shipped_vocabulary_has_the_frequent_words_whole():
@@ -131,13 +131,13 @@ def test_words_are_counted_as_bert_splits_them():
 
 
 def test_every_word_of_known_letters_has_pieces():
-    tokenizer = WordPieceTokenizer.train(["Zoe, cab 中"], 40)
+    tokenizer = train_tokenizer(["Zoe, cab 中"], 40)
     assert "##," not in tokenizer.vocabulary and "##中" not in tokenizer.vocabulary
     assert "[UNK]" not in tokenizer.encode("oeZ bac,中Z").tokens
 
 
 def test_an_uncased_vocabulary_has_no_capitals_and_no_accents():
-    tokenizer = WordPieceTokenizer.train(["École ÉCOLE"], 40, lowercase=True)
+    tokenizer = train_tokenizer(["École ÉCOLE"], 40, lowercase=True)
     assert tokenizer.lowercase and "ecole" in tokenizer.vocabulary
     assert tokenizer.encode("École", special_tokens=False).tokens == ["ecole"]
 
@@ -147,4 +147,4 @@ def test_too_small_a_size_and_no_text_are_said():
         train_vocabulary(SMALL, 12)
     for texts in ([], [" \n"]):
         with pytest.raises(ValueError, match="no words to train on"):
-            WordPieceTokenizer.train(texts, 100)
+            train_tokenizer(texts, 100)

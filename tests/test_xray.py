@@ -1,13 +1,13 @@
 """The X-ray counts right, sees what is missing, and two checkpoints differ by what they should."""
 
 import torch
+from layouts import to_layout
 from pytest import approx, fixture, mark, raises
 from safetensors.torch import save_file
 from test_checkpoints import MLM, SBO, TINY, heads, official, tiny, write_folder
 
 from spanbert_teach import cli
 from spanbert_teach.checkpoints import WORDS, save_checkpoint
-from spanbert_teach.checkpoints.names import to_layout
 from spanbert_teach.model import SpanBertConfig, SpanBertEncoder
 from spanbert_teach.views.checkpoint_difference import difference_picture, draw_difference
 from spanbert_teach.xray import difference, relative_difference, xray

@@ -36,7 +36,7 @@ import torch  # noqa: E402
 from filelock import FileLock, Timeout  # noqa: E402
 
 from spanbert_teach.device import CPUINFO, choose_device, choose_precision  # noqa: E402
-from spanbert_teach.files import sha256  # noqa: E402
+from spanbert_teach.paths import sha256  # noqa: E402
 from spanbert_teach.pretraining import (  # noqa: E402
     CHECKPOINT,
     FILM,

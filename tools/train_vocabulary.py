@@ -24,6 +24,7 @@ from spanbert_teach.tokenization import (  # noqa: E402
     WordPieceTokenizer,
     count_words,
     match_longest,
+    train_tokenizer,
     train_vocabulary,
 )
 
@@ -61,7 +62,7 @@ def compare() -> None:
 
 def train() -> WordPieceTokenizer:
     """The course's tokenizer: cased, from the public-domain text of the train split."""
-    return WordPieceTokenizer.train(paragraphs("train"), SIZE)
+    return train_tokenizer(paragraphs("train"), SIZE)
 
 
 def main() -> int:

@@ -13,7 +13,15 @@ A checkpoint is a folder: `model.safetensors`, `config.json`, `vocab.txt`, and
 - `minilm`: real BERT weights from a package, for the lessons.
 """
 
-from spanbert_teach.checkpoints.load import Checkpoint, load_checkpoint, load_encoder, load_model
+from spanbert_teach.checkpoints.files import Stored, find_weights, open_weights
+from spanbert_teach.checkpoints.load import (
+    Checkpoint,
+    check_size,
+    load_checkpoint,
+    load_encoder,
+    load_model,
+    load_tokenizer_of,
+)
 from spanbert_teach.checkpoints.minilm import load_minilm
 from spanbert_teach.checkpoints.names import (
     COUNTERS,
@@ -29,8 +37,6 @@ from spanbert_teach.checkpoints.names import (
     part_of,
 )
 from spanbert_teach.checkpoints.places import find_checkpoint, minilm_folder
-from spanbert_teach.checkpoints.vocabulary import check_size, load_tokenizer_of
-from spanbert_teach.checkpoints.weights import Stored, find_weights, open_weights
 from spanbert_teach.checkpoints.writing import save_checkpoint, save_model
 
 __all__ = [

@@ -7,7 +7,7 @@ names of their own, `mlm.*` and `sbo.*`. Whatever else a file holds keeps its na
 `04_encoder`.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from torch import Tensor
 
@@ -117,62 +117,6 @@ def our_names(names: Iterable[str]) -> dict[str, str]:
     return found
 
 
-def name_in(layout: str, name: str) -> str:
-    """The name in a layout of a tensor with our name; a tensor of no known part keeps its own."""
-    check_layout(layout)
-    if layout in ("ours", "bert"):
-        return name
-    before, dot, last = name.rpartition(".")
-    if name.startswith(ENCODER_PARTS):
-        name = f"bert.{name}"
-    elif name in HEADS:
-        name = HEADS[name]
-    elif before in HEADS:
-        name = f"{HEADS[before]}{dot}{last}"
-    if layout == "official":
-        before, dot, last = name.rpartition(".")
-        old = {new: old for old, new in OLD_NORM.items()}
-        if before.rpartition(".")[2] in NORMS:
-            name = f"{before}{dot}{old[last]}"
-        if name.startswith(("bert.", "cls.")):
-            name = f"decoder.{name}"
-    return name
-
-
-def to_layout(tensors: Mapping[str, Tensor], layout: str) -> dict[str, Tensor]:
-    """Tensors by our names -> by the names of a layout, tied decoders stored again where it does.
-
-    "bert" has no heads: only the encoder and its pooler are in the result. The other layouts lose
-    nothing, though transformers reports the SBO head as unexpected, since it has no class for it.
-    """
-    check_layout(layout)
-    if layout == "bert":
-        return {name: t for name, t in tensors.items() if name.startswith(ENCODER_PARTS)}
-    named = {name_in(layout, name): tensor for name, tensor in tensors.items()}
-    if layout == "ours":
-        return named
-    copies = TIED | TIED_BIAS if layout == "masked_lm" else TIED
-    prefix = "decoder." if layout == "official" else ""
-    for copy, ours in copies.items():
-        head = copy.removesuffix(".decoder.weight").removesuffix(".decoder.bias")
-        if f"{prefix}{head}.bias" in named:
-            named[prefix + copy] = tensors[ours]
-    return named
-
-
-def from_layout(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Tensors by the names of any layout -> by our names; copies and counters are left out.
-
-    Raises:
-        ValueError: a decoder is not the tensor it should be tied to, or names of two layouts.
-    """
-    names = our_names(tensors)
-    for copy, ours in ((name, copy_of(name)) for name in tensors):
-        if ours in names:
-            check_copy(copy, tensors[copy], names[ours], tensors[names[ours]])
-    return {ours: tensors[name] for ours, name in names.items()}
-
-
 def check_copy(copy: str, repeated: Tensor, name: str, tensor: Tensor) -> None:
     """Raise a ValueError when a tied decoder is not the tensor that it is tied to."""
     if repeated.shape != tensor.shape or not (repeated == tensor).all():
@@ -181,11 +125,6 @@ def check_copy(copy: str, repeated: Tensor, name: str, tensor: Tensor) -> None:
             "this head was trained with a decoder of its own. Here, as in BERT and SpanBERT, it is "
             "tied. load_encoder() reads the encoder of such a file."
         )
-
-
-def check_layout(layout: str) -> None:
-    if layout not in LAYOUTS:
-        raise ValueError(f"There is no layout {layout!r}. Expected one of {', '.join(LAYOUTS)}.")
 
 
 # In the order in which data flows through them.

@@ -9,7 +9,7 @@ import re
 from importlib.util import find_spec
 from pathlib import Path
 
-from spanbert_teach.checkpoints.weights import WEIGHTS
+from spanbert_teach.checkpoints.files import WEIGHTS
 from spanbert_teach.paths import data_path
 
 # On the hub: about how many MB the weights have, which is known for these.

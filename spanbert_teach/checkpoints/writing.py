@@ -16,12 +16,17 @@ from pathlib import Path
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from spanbert_teach.checkpoints.config import FORMAT_VERSION, RECORD, config_text
+from spanbert_teach.checkpoints.files import (
+    FORMAT_VERSION,
+    RECORD,
+    config_text,
+    files_of,
+    read_json,
+)
 from spanbert_teach.checkpoints.names import ENCODER_PARTS
-from spanbert_teach.checkpoints.weights import files_of, read_json
-from spanbert_teach.files import sha256
 from spanbert_teach.model import SpanBertConfig, SpanBertEncoder
 from spanbert_teach.objectives import SpanBert
+from spanbert_teach.paths import sha256
 from spanbert_teach.tokenization import WordPieceTokenizer
 
 FILES = ("config.json", "model.safetensors", "tokenizer_config.json", "vocab.txt")

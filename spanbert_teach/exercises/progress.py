@@ -15,6 +15,7 @@ from filelock import FileLock, Timeout
 
 from spanbert_teach.exercises.checking import Exercise
 from spanbert_teach.exercises.judging import NOT_ATTEMPTED, RIGHT, SIGN, UNFINISHED, WRONG, Verdict
+from spanbert_teach.paths import write_whole
 
 FILE, VERSION, MARK = "progress.json", 1, "spanbert-progress"
 ATTEMPTED = (RIGHT, WRONG, UNFINISHED)
@@ -70,7 +71,9 @@ def record(verdict: Verdict, folder: Path) -> str | None:
                     "attempt": 1 + sum(a["exercise"] == verdict.exercise for a in attempts),
                 }
             )
-            _replace(path, {"version": VERSION, "attempts": attempts})
+            content = {"version": VERSION, "attempts": attempts}
+            text = json.dumps(content, ensure_ascii=False, indent=1) + "\n"
+            write_whole(path, text.encode())
             return warning
     except Timeout:
         return f"This attempt was not recorded: another notebook is still writing {FILE}."
@@ -117,20 +120,6 @@ def _free_name(folder: Path) -> Path:
     while (folder / f"progress.broken-{number}.json").exists():
         number += 1
     return folder / f"progress.broken-{number}.json"
-
-
-def _replace(path: Path, content: dict) -> None:
-    """Write the file under another name and rename it: a crash leaves the old one whole."""
-    temporary = path.with_name(f"{path.name}.tmp")
-    try:
-        with open(temporary, "w", encoding="utf-8", newline="\n") as file:
-            json.dump(content, file, ensure_ascii=False, indent=1)
-            file.write("\n")
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def standings(attempts: list[dict]) -> dict[str, Standing]:

@@ -1,7 +1,12 @@
-"""What masking a batch gives, and how its parts come together."""
+"""Many blocks masked at once, as pre-training needs it: the law of `block`, vectorised.
+
+`batch_spans` chooses the pieces; here they are replaced, and the targets are written down.
+Source: Joshi et al. 2020, §3. Lesson `02_span_masking`, Deeper.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -31,9 +36,6 @@ from spanbert_teach.masking.rows import (
     check_specials,
 )
 from spanbert_teach.masking.streams import block_rng, example_keys, random_bits, uniform
-
-# What a part of a batch gives: the fields of MaskedBatch in order, then those of its SboBatch.
-Part = tuple[np.ndarray, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,6 +83,27 @@ class MaskedBatch:
     sbo: SboBatch
 
 
+class SboPart(NamedTuple):
+    """The fields of `SboBatch` for some rows, as arrays; rows are counted within the part."""
+
+    batch: np.ndarray
+    left: np.ndarray
+    right: np.ndarray
+    position: np.ndarray
+    target: np.ndarray
+
+
+class Part(NamedTuple):
+    """The fields of `MaskedBatch` for some rows, as arrays; rows are counted within the part."""
+
+    input_ids: np.ndarray
+    mask: np.ndarray
+    mlm_targets: np.ndarray
+    spans: np.ndarray
+    replacements: np.ndarray
+    sbo: SboPart
+
+
 def as_part(block: MaskedBlock, ids: np.ndarray, text: slice) -> Part:
     """A masked block as a part of one row, its places moved to where the text is."""
     input_ids, mask = ids.copy(), np.zeros(len(ids), dtype=bool)
@@ -90,20 +113,27 @@ def as_part(block: MaskedBlock, ids: np.ndarray, text: slice) -> Part:
     spans = np.insert(places, 0, 0, axis=1)
     replacements = np.array([KINDS.index(kind) for kind in block.replacements], dtype=np.int64)
     sbo, row = block.sbo, np.zeros_like(block.sbo.left)
-    moved = (row, sbo.left + text.start, sbo.right + text.start, sbo.position, sbo.target)
-    return input_ids[None], mask[None], targets[None], spans, replacements, *moved
+    left, right = sbo.left + text.start, sbo.right + text.start
+    moved = SboPart(row, left, right, sbo.position, sbo.target)
+    return Part(input_ids[None], mask[None], targets[None], spans, replacements, moved)
 
 
 def put_together(parts: Sequence[Part]) -> MaskedBatch:
     """The parts one below the other; their row numbers go on from part to part."""
     rows = 0
-    for input_ids, _, _, spans, _, sbo_row, *_ in parts:
-        spans[:, 0] += rows
-        sbo_row += rows
-        rows += len(input_ids)
-    whole = parts[0] if len(parts) == 1 else [np.concatenate(a) for a in zip(*parts, strict=True)]
-    tensors = [torch.from_numpy(np.ascontiguousarray(field)) for field in whole]
-    return MaskedBatch(*tensors[:5], SboBatch(*tensors[5:]))
+    for part in parts:
+        part.spans[:, 0] += rows
+        part.sbo.batch[:] += rows
+        rows += len(part.input_ids)
+    own = [joined(arrays) for arrays in zip(*(part[:-1] for part in parts), strict=True)]
+    sbo = [joined(arrays) for arrays in zip(*(part.sbo for part in parts), strict=True)]
+    return MaskedBatch(*own, SboBatch(*sbo))
+
+
+def joined(arrays: Sequence[np.ndarray]) -> torch.Tensor:
+    """Arrays one below the other, as a tensor; a single one is not copied."""
+    whole = arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
+    return torch.from_numpy(np.ascontiguousarray(whole))
 
 
 # So many pieces are worked on together: they fit into a processor's cache, and memory stays flat.
@@ -133,7 +163,7 @@ def mask_batch(
 
     Args:
         ids, word_starts, maskable: (batch, length) tensors or arrays. `maskable` marks the text of
-            each row, one stretch; budget, anchors and edges know nothing else. See `text_part`.
+            each row, one stretch; budget, anchors and edges know nothing else.
         index: (batch,) the number of each example in the data set.
         mask_id, unigram: as for `mask_block`; what is not text must have the probability 0.
         tagged: for each row its spans, counted from the row's first piece of text.
@@ -231,18 +261,18 @@ def mask_rows(
     targets.ravel()[place] = original
     spans = np.stack([row, start - row * width, end - row * width], axis=1)
     sbo = sbo_rows(rows, options, spans, of_span, piece - start[of_span], original)
-    return input_ids, mask[:, :-1], targets, spans, replacements, *sbo
+    return Part(input_ids, mask[:, :-1], targets, spans, replacements, sbo)
 
 
-_latest = [(np.zeros(0), np.zeros(0))]
+_last_unigram = [(np.zeros(0), np.zeros(0))]  # and its running sum
 
 
 def running_sum(unigram: np.ndarray) -> np.ndarray:
-    """(vocabulary,) the running sum. The latest is kept: every batch has the same unigram."""
-    known, total = _latest[0]
+    """(vocabulary,) the running sum. The last one is kept: every batch has the same unigram."""
+    known, total = _last_unigram[0]
     if not np.array_equal(known, unigram):
         total = np.cumsum(unigram)
-        _latest[0] = (unigram.copy(), total)
+        _last_unigram[0] = (unigram.copy(), total)
     return total
 
 
@@ -276,8 +306,8 @@ def sbo_rows(
     of_span: np.ndarray,
     position: np.ndarray,
     original: np.ndarray,
-) -> Part:
-    """Row, left, right, position and target, each (targets,): the counterpart of `sbo_targets`."""
+) -> SboPart:
+    """What the boundaries predict in these rows: the counterpart of `sbo_targets`."""
     row, start, end = spans.T
     wanted = np.full(len(spans), options.scheme != "subword")
     if not options.sbo_at_edges:
@@ -286,7 +316,7 @@ def sbo_rows(
     if options.max_sbo is not None:
         predicted &= position < options.max_sbo
     span = of_span[predicted]
-    return row[span], start[span] - 1, end[span], position[predicted], original[predicted]
+    return SboPart(row[span], start[span] - 1, end[span], position[predicted], original[predicted])
 
 
 def mask_row_by_row(

@@ -89,7 +89,7 @@ def length_thresholds(length: int, options: MaskOptions) -> np.ndarray:
     return np.round(share * 2.0**32).astype(np.uint64)
 
 
-def scaled(random: np.ndarray, count: np.ndarray) -> np.ndarray:
+def whole_below(random: np.ndarray, count: np.ndarray) -> np.ndarray:
     """Random numbers of 32 bits as whole numbers from 0 to count - 1."""
     return ((random * count.astype(np.uint64)) >> np.uint64(32)).astype(np.int64)
 
@@ -101,7 +101,7 @@ def lengths_of(bits: np.ndarray, rows: Rows, options: MaskOptions) -> np.ndarray
 
 
 def draw_candidates(
-    rows: Rows, words: Words, some: np.ndarray, draws: np.ndarray, options: MaskOptions
+    rows: Rows, words: Words, active: np.ndarray, draws: np.ndarray, options: MaskOptions
 ) -> tuple[np.ndarray, np.ndarray]:
     """The candidates with these numbers of some rows; the counterpart of `draw_span`.
 
@@ -110,30 +110,32 @@ def draw_candidates(
     Returns:
         (draws, rows) flat starts and ends.
     """
-    bits = random_bits(rows.keys[some], CANDIDATES + draws[:, None])
+    bits = random_bits(rows.keys[active], CANDIDATES + draws[:, None])
     upper = bits >> np.uint64(32)
     if options.anchor == "word":
-        word = words.first[some] + scaled(upper, words.count[some])
+        word = words.first[active] + whole_below(upper, words.count[active])
     else:
-        word = words.of_piece[rows.begin[some] + scaled(upper, rows.count[some])]
+        word = words.of_piece[rows.begin[active] + whole_below(upper, rows.count[active])]
     # Behind the last word of a row come the words of the next; the row's end comes before them.
     last = np.minimum(word + lengths_of(bits, rows, options), len(words.edges) - 1)
-    return words.edges[word], np.minimum(words.edges[last], rows.end[some])
+    return words.edges[word], np.minimum(words.edges[last], rows.end[active])
 
 
 def tag_candidates(
     rows: Rows,
     tagged: Tagged,
-    some: np.ndarray,
+    active: np.ndarray,
     draws: np.ndarray,
     candidates: tuple[np.ndarray, np.ndarray],
 ) -> tuple[np.ndarray, np.ndarray]:
     """The candidates, half of them by chance replaced by a tagged span where a row has one."""
-    bits = random_bits(rows.keys[some], TAGGED_CHOICES + draws[:, None])
+    bits = random_bits(rows.keys[active], TAGGED_CHOICES + draws[:, None])
     wanted = uniform(bits << np.uint64(32)) < TAGGED_SHARE
-    row, column = np.nonzero(wanted & (tagged.count[some] > 0))
-    of_row = some[column]
-    number = tagged.first[of_row] + scaled(bits[row, column] >> np.uint64(32), tagged.count[of_row])
+    row, column = np.nonzero(wanted & (tagged.count[active] > 0))
+    of_row = active[column]
+    number = tagged.first[of_row] + whole_below(
+        bits[row, column] >> np.uint64(32), tagged.count[of_row]
+    )
     start, end = candidates
     start[row, column], end[row, column] = tagged.start[number], tagged.end[number]
     return start, end
@@ -150,8 +152,8 @@ def budgets_up_to(length: int, budget: float, budget_rule: str) -> np.ndarray:
     return np.array([0, *(masking_budget(n, options) for n in range(1, length + 1))])
 
 
-def which_count(start: np.ndarray, end: np.ndarray, masked: np.ndarray) -> np.ndarray:
-    """Which candidates count: those whose start no earlier one that counts has covered.
+def accepted(start: np.ndarray, end: np.ndarray, masked: np.ndarray) -> np.ndarray:
+    """Which candidates are accepted: those whose start no earlier accepted one has covered.
 
     Args:
         start, end: (count, rows) flat, in the order of the draws.
@@ -183,15 +185,15 @@ def piece_times(
     number = np.int32 if rows.width <= 2048 else np.int64
     never = np.iinfo(number).max // rows.width - 1
     times = np.full(len(rows.ids) * rows.width, never, dtype=number)
-    some, first = np.arange(len(rows.ids)), 0
+    active, first = np.arange(len(rows.ids)), 0
     # So many are nearly always enough. (Their number is free: it changes the speed alone.)
     count = min(TOGETHER, 6 + int(budget.max()) // (3 if options.scheme == "span" else 1))
-    while len(some):
+    while len(active):
         draws = np.arange(first, first + count, dtype=np.uint64)
-        start, end = draw_candidates(rows, words, some, draws, options)
+        start, end = draw_candidates(rows, words, active, draws, options)
         if tagged is not None:
-            start, end = tag_candidates(rows, tagged, some, draws, (start, end))
-        good = which_count(start, end, times[start] < never)
+            start, end = tag_candidates(rows, tagged, active, draws, (start, end))
+        good = accepted(start, end, times[start] < never)
         # From the last to the first, so that the earliest candidate is written last.
         order, row = (a[::-1] for a in np.nonzero(good))
         piece, of_span = span_pieces(start[order, row], end[order, row])
@@ -200,8 +202,8 @@ def piece_times(
             new = times[piece] == never
             piece, time = piece[new], time[new]
         times[piece] = time
-        covered = np.count_nonzero(times.reshape(-1, rows.width)[some] < never, axis=1)
-        some, first = some[covered < budget[some]], first + count
+        covered = np.count_nonzero(times.reshape(-1, rows.width)[active] < never, axis=1)
+        active, first = active[covered < budget[active]], first + count
     return times.reshape(-1, rows.width)
 
 

@@ -1,6 +1,9 @@
-"""How long a masked span is, and how many pieces of a block are masked.
+"""One masked block, in plain steps: how long a span is, which spans, what is read in their place.
 
-Source: Joshi et al. 2020, §3.1. Lesson `02_span_masking`.
+The readable version, one block at a time: the law of lengths and the budget; spans drawn until the
+budget is spent, and merged; their pieces replaced; the targets of both objectives. `batch` does the
+same for many blocks at once. Source: Joshi et al. 2020, §3.1, §3.2 and, for the other schemes,
+§4.2. Lesson `02_span_masking`.
 """
 
 import math
@@ -10,8 +13,9 @@ from fractions import Fraction
 
 import numpy as np
 
-from spanbert_teach.checks import check_count, check_share
 from spanbert_teach.masking.options import OFFICIAL, MaskOptions, check_block, check_unigram
+
+# --- How long a span is, and how many pieces are masked -------------------------------------------
 
 # The mean of the "SpanBERT-style" exponential lengths that some implementations draw.
 EXPONENTIAL_MEAN = 3.0
@@ -24,14 +28,12 @@ def span_length_pmf(p: float = 0.2, max_words: int = 10) -> np.ndarray:
     shared by all lengths in proportion (it is not added to max_words). Joshi et al. 2020, §3.1,
     with p = 0.2 and 10 words: .2241, .1792 ... .0301, mean 3.8.
 
+    Args:
+        p: above 0, at most 1; max_words: 1 or more. (`MaskOptions` refuses other values.)
+
     Returns:
         (max_words,) probabilities of the lengths 1, 2 ... max_words.
-
-    Raises:
-        ValueError: p outside (0, 1], or max_words below 1.
     """
-    check_share("p", p)
-    check_count("max_words", max_words, 1)
     weights = p * (1 - p) ** np.arange(max_words)
     return weights / weights.sum()
 
@@ -75,11 +77,7 @@ def masking_budget(pieces: int, options: MaskOptions = OFFICIAL) -> int:
 
     Args:
         pieces: of the text alone, without [CLS] and [SEP].
-
-    Raises:
-        ValueError: no pieces.
     """
-    check_count("pieces", pieces, 1)
     # 0.15 is meant as 15/100. The floating-point number is a little less or more, and so would be
     # a product that should be whole: ceil(0.07 * 100) is 8.
     share = Fraction(str(options.budget))
@@ -87,6 +85,8 @@ def masking_budget(pieces: int, options: MaskOptions = OFFICIAL) -> int:
         return min(pieces, max(1, round(share * (pieces + 2))))
     return math.ceil(share * pieces)
 
+
+# --- Which pieces: draw spans until the budget is spent -------------------------------------------
 
 # A span of pieces: its first, and the one after its last.
 Span = tuple[int, int]
@@ -221,6 +221,8 @@ def merge_spans(spans: Sequence[Span], adjacent: bool = True) -> list[Span]:
             merged.append((start, end))
     return merged
 
+
+# --- What is read instead, and what has to be predicted -------------------------------------------
 
 # The target of a piece that is not predicted; torch's cross-entropy leaves it out.
 IGNORE = -100
@@ -369,6 +371,33 @@ def sbo_targets(
     return SboTargets(*np.array(rows, dtype=np.int64).reshape(-1, 4).T)
 
 
+def masked_block(
+    ids: np.ndarray,
+    word_starts: np.ndarray,
+    rng: np.random.Generator,
+    options: MaskOptions,
+    mask_id: int,
+    unigram: np.ndarray,
+    tagged: Sequence[Span] = (),
+) -> MaskedBlock:
+    """Mask one block (Joshi et al. 2020, §3.1).
+
+    Args:
+        ids, word_starts: (length,) pieces of text, and True where a word starts; no [CLS], [SEP].
+        unigram: (vocabulary,) probabilities of random pieces, see `piece_unigram`.
+        tagged: entities or noun phrases as (start, end) in pieces, for the schemes of that name.
+    """
+    spans = choose_spans(word_starts, rng, options, tagged)
+    if options.scheme != "subword":
+        spans = merge_spans(spans, options.merge_adjacent)
+    input_ids, kinds = replace_spans(ids, spans, rng, options, mask_id, unigram)
+    mask = np.array([kind != "" for kind in kinds])
+    replacements = tuple(span_kind(kinds[start:end]) for start, end in spans)
+    targets = np.where(mask, ids, IGNORE)
+    sbo = sbo_targets(ids, spans, options)
+    return MaskedBlock(input_ids, mask, tuple(spans), replacements, tuple(kinds), targets, sbo)
+
+
 def mask_block(
     ids: Sequence[int],
     word_starts: Sequence[bool],
@@ -379,7 +408,7 @@ def mask_block(
     unigram: np.ndarray,
     tagged: Sequence[Span] = (),
 ) -> MaskedBlock:
-    """Mask one block (Joshi et al. 2020, §3.1).
+    """Mask one block: `masked_block`, after a look at the arguments.
 
     Args:
         ids: (length,) pieces of text, without [CLS] and [SEP].
@@ -393,12 +422,4 @@ def mask_block(
     """
     ids, word_starts = check_block(ids, word_starts, rng, tagged)
     unigram = check_unigram(unigram, mask_id, ids)
-    spans = choose_spans(word_starts, rng, options, tagged)
-    if options.scheme != "subword":
-        spans = merge_spans(spans, options.merge_adjacent)
-    input_ids, kinds = replace_spans(ids, spans, rng, options, mask_id, unigram)
-    mask = np.array([kind != "" for kind in kinds])
-    replacements = tuple(span_kind(kinds[start:end]) for start, end in spans)
-    targets = np.where(mask, ids, IGNORE)
-    sbo = sbo_targets(ids, spans, options)
-    return MaskedBlock(input_ids, mask, tuple(spans), replacements, tuple(kinds), targets, sbo)
+    return masked_block(ids, word_starts, rng, options, mask_id, unigram, tagged)

@@ -1,4 +1,4 @@
-"""What can be chosen when a block is masked, and three sets of choices with a name.
+"""What can be chosen when a block is masked, three sets of choices, and what is refused.
 
 Source: Joshi et al. 2020, §3.1 and §4.2; the authors' pre-training code where it differs. Lesson
 `02_span_masking`.
@@ -6,10 +6,9 @@ Source: Joshi et al. 2020, §3.1 and §4.2; the authors' pre-training code where
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Integral, Real
 
 import numpy as np
-
-from spanbert_teach.checks import check_count, check_share
 
 # The allowed words of each option that is a word; the first is the default.
 CHOICES = {
@@ -69,11 +68,16 @@ def check_options(options: MaskOptions) -> None:
     for name in SWITCHES:
         if not isinstance(value := getattr(options, name), bool):
             raise ValueError(f"{name}={value!r} is a switch. Expected True or False.")
-    check_share("p", options.p)
-    check_share("budget", options.budget)
-    check_count("max_words", options.max_words, 1)
-    if options.max_sbo is not None:
-        check_count("max_sbo", options.max_sbo, 0)
+    for name in ("p", "budget"):
+        value = getattr(options, name)
+        if isinstance(value, bool) or not isinstance(value, Real) or not 0 < value <= 1:
+            raise ValueError(f"{name}={value!r} is out of range. Expected 0 < {name} <= 1.")
+    for name, least in (("max_words", 1), ("max_sbo", 0)):
+        value = getattr(options, name)
+        if name == "max_sbo" and value is None:
+            continue
+        if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
+            raise ValueError(f"{name}={value!r}: expected a whole number, {least} or more.")
     if options.length_law == "from_zero" and options.anchor != "every":
         raise ValueError(
             "length_law='from_zero' draws spans without a piece, which spend no budget: it goes "
@@ -96,6 +100,9 @@ PAPER = MaskOptions(anchor="word", complete_words=True, max_sbo=None, sbo_at_edg
 # A blog article's formula taken literally: at every piece i draw l ~ Geo(p), counted from 0, and
 # mask the pieces i to i + l - 1. With p = .2 nearly nothing is left to read.
 ARTICLE = MaskOptions(length_law="from_zero", anchor="every", whole_words=False, replacement="mask")
+
+
+# --- What is refused ------------------------------------------------------------------------------
 
 
 def check_block(

@@ -1,4 +1,4 @@
-"""The rows of a padded batch as `masking_batch` works on them: one flat line of pieces.
+"""The rows of a padded batch as `batch` works on them: one flat line of pieces.
 
 Each row gets one column more, which is never masked, so no span of a row can touch one of the next.
 """
@@ -43,8 +43,8 @@ class Rows:
 
     def part(self, start: int, size: int) -> "Rows":
         """At most `size` rows from row number `start` on."""
-        some = slice(start, start + size)
-        cut = {field.name: getattr(self, field.name)[some] for field in fields(self)}
+        kept = slice(start, start + size)
+        cut = {field.name: getattr(self, field.name)[kept] for field in fields(self)}
         shift = start * self.width
         return Rows(**{**cut, "begin": cut["begin"] - shift, "end": cut["end"] - shift})
 
@@ -52,24 +52,6 @@ class Rows:
 def as_array(values: Array) -> np.ndarray:
     """A tensor of any device, an array or nested lists, as an array."""
     return values.detach().cpu().numpy() if isinstance(values, torch.Tensor) else np.asarray(values)
-
-
-def text_part(attention_mask: Array) -> np.ndarray:
-    """Where the text is in padded rows `[CLS] text [SEP] [PAD] ...`: `maskable` for `mask_batch`.
-
-    Args:
-        attention_mask: (batch, length), 1 for [CLS], text and [SEP], 0 for the padding behind.
-
-    Returns:
-        (batch, length) bool.
-    """
-    read = as_array(attention_mask).astype(bool)
-    text = read.copy()
-    text[:, :1] = False
-    # The last piece that is read, [SEP], is the one that is followed by nothing.
-    text[:, :-1] &= read[:, 1:]
-    text[:, -1:] = False
-    return text
 
 
 def check_rows(ids: Array, word_starts: Array, maskable: Array, keys: np.ndarray) -> Rows:

@@ -6,6 +6,7 @@ of several processes knows its own part. Lesson `05_sbo_vs_mlm`.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -55,6 +56,14 @@ def moved(batch: MaskedBatch, device: torch.device) -> MaskedBatch:
     return replace(batch, **own, sbo=replace(batch.sbo, **sbo))
 
 
+class StepBlocks(NamedTuple):
+    """What a step reads: the numbers of its blocks in a table, and in which epoch that is."""
+
+    table: BlockTable
+    numbers: np.ndarray
+    epoch: int
+
+
 class Batches:
     """The batches of a run.
 
@@ -82,8 +91,8 @@ class Batches:
         unigram = piece_unigram([tables[0].ids], len(tokenizer), special_ids)
         return cls(settings, tables, unigram, tokenizer.id("[MASK]"))
 
-    def numbers(self, step: int) -> tuple[BlockTable, np.ndarray, int]:
-        """The table that step number `step` (from 0) reads, its blocks, and the epoch.
+    def blocks_of(self, step: int) -> StepBlocks:
+        """What step number `step` (from 0) reads.
 
         An epoch has whole batches only; what is left over differs from epoch to epoch. A text with
         fewer blocks than a batch gives smaller batches.
@@ -93,7 +102,8 @@ class Batches:
                 batch = min(stage.batch, len(table))
                 epoch, place = divmod(step, len(table) // batch)
                 order = block_order(len(table), epoch, self.settings.seed)
-                return table, order[place * batch : (place + 1) * batch], epoch
+                numbers = order[place * batch : (place + 1) * batch]
+                return StepBlocks(table, numbers, epoch)
             step -= stage.steps
         raise ValueError(f"There is no such step: the run has {self.settings.steps}.")
 
@@ -113,7 +123,7 @@ class Batches:
         All processes together have each row once (see `check_shares`). The mask of a row does not
         depend on who has it.
         """
-        table, numbers, epoch = self.numbers(step)
+        table, numbers, epoch = self.blocks_of(step)
         mine = numbers[rank::processes]
         options = self.settings.masking_at(step + 1)
         parts = np.split(mine, self.settings.accumulate)

@@ -15,9 +15,9 @@ from torch import distributed, nn
 
 from spanbert_teach.checkpoints import check_size, load_model, save_model
 from spanbert_teach.device import choose_device, choose_precision
-from spanbert_teach.files import write_whole
 from spanbert_teach.model import SpanBertConfig
 from spanbert_teach.objectives import SpanBert
+from spanbert_teach.paths import write_whole
 from spanbert_teach.pretraining.data import Batches
 from spanbert_teach.pretraining.settings import DROPOUTS, OBJECTIVES, Settings
 from spanbert_teach.pretraining.state import (
@@ -280,7 +280,7 @@ def pretrain(
             write_settings(folder, settings)
             held.enter_context(only_one(folder))
             text = "".join(json.dumps(record) + "\n" for record in log)
-            write_whole(folder / LOG, lambda file: file.write(text.encode()))
+            write_whole(folder / LOG, text.encode())
         frames, saved = set(film_steps(settings.steps)), time.monotonic()
         while loop.step < settings.steps:
             asked = loop.take_step(stop.asked is not None)

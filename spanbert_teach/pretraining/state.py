@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 from filelock import FileLock, Timeout
 
-from spanbert_teach.files import write_whole
+from spanbert_teach.paths import write_whole
 from spanbert_teach.pretraining.settings import Settings
 
 STATE, SETTINGS, LOG, FILM, CHECKPOINT = (
@@ -55,7 +55,7 @@ def write_settings(folder: Path, settings: Settings) -> None:
         return
     folder.mkdir(parents=True, exist_ok=True)
     text = json.dumps(settings.as_json(), indent=2) + "\n"
-    write_whole(folder / SETTINGS, lambda file: file.write(text.encode()))
+    write_whole(folder / SETTINGS, text.encode())
 
 
 def check_same_run(folder: Path, settings: Settings) -> None:

@@ -26,8 +26,8 @@ from spanbert_teach.evaluation import (
     mlm_answers,
     sbo_answers,
 )
-from spanbert_teach.files import write_whole
 from spanbert_teach.objectives import SpanBert
+from spanbert_teach.paths import write_whole
 from spanbert_teach.pretraining.data import documents
 from spanbert_teach.pretraining.settings import Settings
 from spanbert_teach.tokenization import WordPieceTokenizer

@@ -10,22 +10,28 @@
 - `tokenizer`: all of it together, fast, and the file `vocab.txt`.
 """
 
-from spanbert_teach.tokenization.encoding import Encoding, window_starts
 from spanbert_teach.tokenization.steps import (
     LONGEST_WORD,
     SPECIAL_TOKENS,
     UNKNOWN,
+    category,
     is_punctuation,
     match_longest,
     split_words,
 )
 from spanbert_teach.tokenization.tokenizer import (
+    Encoding,
     WordPieceTokenizer,
     load_tokenizer,
     read_vocabulary,
+    window_starts,
 )
-from spanbert_teach.tokenization.training import PairTable, count_words, train_vocabulary
-from spanbert_teach.tokenization.unicode import category
+from spanbert_teach.tokenization.training import (
+    PairTable,
+    count_words,
+    train_tokenizer,
+    train_vocabulary,
+)
 
 __all__ = [
     "LONGEST_WORD",
@@ -41,6 +47,7 @@ __all__ = [
     "match_longest",
     "read_vocabulary",
     "split_words",
+    "train_tokenizer",
     "train_vocabulary",
     "window_starts",
 ]

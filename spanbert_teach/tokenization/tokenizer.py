@@ -12,20 +12,13 @@ For more text than a laptop holds, the same vocabulary file opens in the `tokeni
 identical ids (`tests/test_tokenization.py` shows how, and proves it).
 """
 
-import os
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
-from spanbert_teach.paths import data_path
-from spanbert_teach.tokenization.encoding import (
-    Encoding,
-    Row,
-    cut,
-    frame,
-    truncated_lengths,
-    window_starts,
-)
+from spanbert_teach.paths import data_path, write_whole
 from spanbert_teach.tokenization.steps import (
     BETWEEN_SPACES,
     UNKNOWN,
@@ -35,7 +28,97 @@ from spanbert_teach.tokenization.steps import (
     text_pieces,
     word_pieces,
 )
-from spanbert_teach.tokenization.training import count_words, train_vocabulary
+
+
+class Row(NamedTuple):
+    """The pieces of a text without [CLS] and [SEP]; the lists of `Encoding`, one entry a piece."""
+
+    ids: list[int]
+    tokens: list[str]
+    offsets: list[tuple[int, int]]
+    word_starts: list[bool]
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """A text, or two, as pieces; every list has one entry a piece.
+
+    Attributes:
+        ids: numbers of the pieces in the vocabulary.
+        tokens: the pieces themselves.
+        offsets: (start, end) in characters of the original text; (0, 0) for [CLS] and [SEP]. In the
+            second text of a pair they count from its own beginning.
+        word_starts: True at the first piece of each of BERT's words (a punctuation mark is a word,
+            and so is a special token typed into the text); False for [CLS] and [SEP].
+        segment_ids: 0 for the first text and its [CLS] and [SEP], 1 for the second and its [SEP].
+        attention_mask: 1 for each piece: nothing is padded here.
+        sequence_ids: 0 in the first text, 1 in the second, None for [CLS] and [SEP].
+    """
+
+    ids: list[int]
+    tokens: list[str]
+    offsets: list[tuple[int, int]]
+    word_starts: list[bool]
+    segment_ids: list[int]
+    attention_mask: list[int]
+    sequence_ids: list[int | None]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+def frame(rows: Sequence[Row], special: dict[str, int] | None) -> Encoding:
+    """Put `[CLS] first [SEP]` or `[CLS] first [SEP] second [SEP]` together.
+
+    Args:
+        special: the ids of "[CLS]" and "[SEP]"; None puts the rows together without them.
+    """
+    parts: list[tuple[Row, int, int | None]] = []  # pieces, segment id, sequence id
+    for number, row in enumerate(rows):
+        parts.append((row, number, number))
+        if special:
+            end = Row([special["[SEP]"]], ["[SEP]"], [(0, 0)], [False])
+            parts.append((end, number, None))
+    if special:
+        parts.insert(0, (Row([special["[CLS]"]], ["[CLS]"], [(0, 0)], [False]), 0, None))
+    found = Encoding([], [], [], [], [], [], [])
+    for row, segment, sequence in parts:
+        found.ids.extend(row.ids)
+        found.tokens.extend(row.tokens)
+        found.offsets.extend(row.offsets)
+        found.word_starts.extend(row.word_starts)
+        found.segment_ids.extend([segment] * len(row.ids))
+        found.attention_mask.extend([1] * len(row.ids))
+        found.sequence_ids.extend([sequence] * len(row.ids))
+    return found
+
+
+def cut(row: Row, start: int, end: int) -> Row:
+    """The pieces from `start` to `end` of a row."""
+    return Row(*(values[start:end] for values in row))
+
+
+def truncated_lengths(first: int, second: int, room: int) -> tuple[int, int]:
+    """How many pieces of a pair stay when only `room` fit: the longer text gives first.
+
+    A text of at most half the room stays whole; when both are longer, each gets half of it, and the
+    longer one (of equals the second) the odd piece. The same as "longest_first" of `tokenizers`.
+    """
+    if first + second <= room:
+        return first, second
+    short = min(first, second, room // 2)
+    return (room - short, short) if first > second else (short, room - short)
+
+
+def window_starts(length: int, size: int, stride: int) -> list[int]:
+    """Where windows of `size` pieces begin so that neighbours share `stride` pieces.
+
+    The last window is the first that reaches the end; it may be shorter. A text without pieces has
+    one empty window.
+    """
+    step = size - stride
+    return [0, *range(step, length - stride, step)] if length > size else [0]
+
 
 # How many different words with the marks around them are remembered, and up to which length:
 # enough for nearly all of a text, in at most about 50 MB.
@@ -71,20 +154,6 @@ class WordPieceTokenizer:
             FileNotFoundError, ValueError: no such file, or no vocabulary in it.
         """
         return cls(read_vocabulary(path), lowercase)
-
-    @classmethod
-    def train(
-        cls, texts: Iterable[str], vocab_size: int, lowercase: bool = False
-    ) -> "WordPieceTokenizer":
-        """Train a vocabulary of `vocab_size` pieces, special tokens first.
-
-        See `wordpiece_training`. The order of the texts makes no difference. The vocabulary stays
-        smaller when every word of the texts has become one piece.
-
-        Raises:
-            ValueError: no words, or too small a size for the letters of the texts.
-        """
-        return cls(train_vocabulary(count_words(texts, lowercase), vocab_size), lowercase)
 
     def save(self, path: str | Path) -> None:
         """Write `vocab.txt`, the same bytes on every system; an old file stays until it is done."""
@@ -122,6 +191,10 @@ class WordPieceTokenizer:
                 end, of a pair at the end of the longer text (see `truncated_lengths`).
             special_tokens: False leaves [CLS] and [SEP] out.
 
+        Returns:
+            An `Encoding`: ids, tokens, offsets into the text, word starts, segments, one entry a
+            piece.
+
         Raises:
             ValueError: a lone surrogate in a text, or no room for [CLS] and [SEP].
         """
@@ -130,7 +203,7 @@ class WordPieceTokenizer:
             room = max_length - (len(rows) + 1 if special_tokens else 0)
             if room < 0:
                 raise ValueError(f"max_length={max_length} leaves no room for [CLS] and [SEP].")
-            lengths = [len(row[0]) for row in rows]
+            lengths = [len(row.ids) for row in rows]
             lengths = truncated_lengths(*lengths, room) if pair is not None else [room]
             rows = [cut(row, 0, length) for row, length in zip(rows, lengths, strict=True)]
         return frame(rows, self._frame_ids() if special_tokens else None)
@@ -149,14 +222,14 @@ class WordPieceTokenizer:
             ValueError: the question leaves no room, or the stride is no smaller than a window.
         """
         first, second = self._row(question), self._row(context)
-        size = max_length - len(first[0]) - 3
+        size = max_length - len(first.ids) - 3
         if not 0 <= stride < size:
             raise ValueError(
                 f"max_length={max_length} leaves {max(size, 0)} pieces of context beside a question"
-                f" of {len(first[0])}; the stride, {stride}, must be less than that and at least "
+                f" of {len(first.ids)}; the stride, {stride}, must be less than that and at least "
                 "0. Give a larger max_length, a smaller stride or a shorter question."
             )
-        starts = window_starts(len(second[0]), size, stride)
+        starts = window_starts(len(second.ids), size, stride)
         return [frame([first, cut(second, s, s + size)], self._frame_ids()) for s in starts]
 
     def decode(self, ids: Iterable[int]) -> str:
@@ -173,16 +246,17 @@ class WordPieceTokenizer:
     def _row(self, text: str) -> Row:
         """The pieces of a text; what stands between two spaces is cut once and remembered."""
         refuse_surrogates(text)
-        ids, tokens, offsets, starts = row = ([], [], [], [])
+        row = Row([], [], [], [])
+        ids, tokens, offsets, starts = row
         remembered = self._remembered
         for match in BETWEEN_SPACES.finditer(text):
             chunk, at = match[0], match.start()
             found = remembered.get(chunk) or self._chunk(chunk)
-            ids += found[0]
-            tokens += found[1]
-            for start, end in found[2]:
+            ids += found.ids
+            tokens += found.tokens
+            for start, end in found.offsets:
                 offsets.append((at + start, at + end))
-            starts += found[3]
+            starts += found.word_starts
         return row
 
     def _chunk(self, chunk: str) -> Row:
@@ -193,7 +267,7 @@ class WordPieceTokenizer:
         else:
             pieces = text_pieces(chunk, self.vocabulary, self.lowercase)
         ids = [self.vocabulary[piece.token] for piece in pieces]
-        row = (
+        row = Row(
             ids,
             [self.tokens[id] for id in ids],  # the same string each time: it is remembered often
             [(piece.start, piece.end) for piece in pieces],
@@ -256,7 +330,4 @@ def read_vocabulary(path: str | Path) -> list[str]:
 
 def write_vocabulary(path: str | Path, tokens: Sequence[str]) -> None:
     """Write `vocab.txt`, the same bytes on every system; an old file stays until it is done."""
-    path = Path(path)
-    unfinished = path.with_name(path.name + ".unfinished")
-    unfinished.write_bytes("".join(token + "\n" for token in tokens).encode("utf-8"))
-    os.replace(unfinished, path)
+    write_whole(Path(path), "".join(token + "\n" for token in tokens).encode())

@@ -33,8 +33,10 @@ from spanbert_teach.tokenization.steps import (
     SPECIAL_TOKENS,
     is_chinese,
     is_punctuation,
+    refuse_surrogates,
     split_words,
 )
+from spanbert_teach.tokenization.tokenizer import WordPieceTokenizer
 
 # Gains closer than this share are a tie: processors round a logarithm's last digit differently.
 TIE = 1e-9
@@ -43,8 +45,15 @@ Pair = tuple[str, str]
 
 
 def count_words(texts: Iterable[str], lowercase: bool = False) -> Counter[str]:
-    """How often each of BERT's words occurs in the texts; too long words are left out."""
-    chunks = Counter(chunk for text in texts for chunk in BETWEEN_SPACES.findall(text))
+    """How often each of BERT's words occurs in the texts; too long words are left out.
+
+    Raises:
+        ValueError: a lone surrogate in a text.
+    """
+    chunks: Counter[str] = Counter()
+    for text in texts:
+        refuse_surrogates(text)
+        chunks.update(BETWEEN_SPACES.findall(text))
     counts: Counter[str] = Counter()
     for chunk, count in chunks.items():
         for word in split_words(chunk, lowercase):
@@ -243,3 +252,19 @@ def train_vocabulary(
         pairs.merge(pair)
         vocabulary[pair[0] + pair[1].removeprefix("##")] = None
     return list(vocabulary)
+
+
+def train_tokenizer(
+    texts: Iterable[str], vocab_size: int, lowercase: bool = False
+) -> WordPieceTokenizer:
+    """A tokenizer with a vocabulary of `vocab_size` pieces, special tokens first.
+
+    The order of the texts makes no difference. The vocabulary stays smaller when every word of the
+    texts has become one piece.
+
+    Raises:
+        ValueError: no words, too small a size for the letters of the texts, or a lone surrogate.
+    """
+    return WordPieceTokenizer(
+        train_vocabulary(count_words(texts, lowercase), vocab_size), lowercase
+    )
