@@ -1,7 +1,9 @@
-"""Text as the course reads it: a stream of documents, each a tuple of paragraphs.
+"""Text as the course reads it: documents, then blocks of pieces, then rows of a padded batch.
 
-One paragraph a line, a blank line between documents. `read_documents` streams any such text, the
-learner's own too; `course_documents` streams the corpus that the course ships.
+A document is a tuple of paragraphs: one paragraph a line, a blank line between documents.
+`read_documents` streams any such text, the learner's own too; `course_documents` streams the corpus
+that the course ships. `blocks` cuts documents, and a `BlockTable` keeps all blocks in a few flat
+arrays.
 """
 
 import gzip

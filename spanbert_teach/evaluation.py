@@ -1,7 +1,8 @@
-"""Held-out text with hidden pieces: what every model and every baseline of the course is asked.
+"""What models answer on held-out text, by each of their heads. Lesson `05_sbo_vs_mlm`.
 
-The same blocks and the same masks for all. Whatever is hidden reads [MASK] (no random and no kept
-pieces), so nobody sees a piece that it is asked for. Lesson `05_sbo_vs_mlm`.
+Every model and every baseline of the course is asked the same: the same blocks, the same masks.
+Whatever is hidden reads [MASK] (no random and no kept pieces), so nobody sees a piece that it is
+asked for.
 """
 
 from dataclasses import dataclass, replace
@@ -15,6 +16,8 @@ from spanbert_teach.corpus import BlockRows, BlockTable, blocks, course_document
 from spanbert_teach.masking import MaskedBatch, MaskOptions, SboBatch, mask_batch, piece_unigram
 from spanbert_teach.objectives import SpanBert
 from spanbert_teach.tokenization import WordPieceTokenizer, load_tokenizer
+
+# --- What is asked --------------------------------------------------------------------------------
 
 # What is hidden: single pieces, as in BERT, or spans, as in SpanBERT.
 MASKINGS = {
@@ -82,6 +85,9 @@ def held_out(
     tokenizer = load_tokenizer()
     table = BlockTable.of(blocks(course_documents(split), tokenizer, length))
     return hide(table, tokenizer, masking, most)
+
+
+# --- What a model answers -------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,11 +1,8 @@
-"""Checkpoints: save and load an encoder, and whatever other tensors travel along with it.
+"""The whole way of a checkpoint into memory: its encoder, its heads, its tokenizer.
 
-    save_checkpoint("runs/first", encoder, tokenizer=tokenizer, provenance={"steps": 1000})
-    checkpoint = load_checkpoint("runs/first")
-    encoder = load_encoder("minilm")            # or a folder, or "SpanBERT/spanbert-base-cased"
-
-A checkpoint is a folder: `model.safetensors`, `config.json` (see `checkpoint_config`), `vocab.txt`,
-and `tokenizer_config.json` for transformers, which opens it as a BERT. Lesson `04_encoder`.
+A model that was trained cased reads nonsense in small letters, and the other way round, without an
+error: SpanBERT's folder on the hub does not say that it is cased, and tools that guess guess wrong.
+Lessons `01_tokenization` and `04_encoder`; `spanbert-base-cased` is the standing example.
 """
 
 import re
@@ -52,12 +49,6 @@ class Checkpoint:
         """The extras of one part without its name, for `head.load_state_dict(c.part("mlm"))`."""
         start = f"{name}."
         return {n.removeprefix(start): t for n, t in self.extras.items() if n.startswith(start)}
-
-
-# --- Save ----------------------------------------------------------------------------------------
-
-
-# --- Load ----------------------------------------------------------------------------------------
 
 
 def load_encoder(path_or_name: str | Path) -> SpanBertEncoder:
@@ -165,6 +156,8 @@ def widened(tensor: Tensor) -> Tensor:
     small = tensor.dtype in (torch.float16, torch.bfloat16)
     return tensor.float() if small else tensor.clone()
 
+
+# --- The tokenizer that goes with a checkpoint ----------------------------------------------------
 
 UNCASED_NAME = re.compile("uncased|chinese", re.IGNORECASE)
 CASED_NAME = re.compile("spanbert|(?<!un)cased", re.IGNORECASE)

@@ -127,6 +127,8 @@ def check_copy(copy: str, repeated: Tensor, name: str, tensor: Tensor) -> None:
         )
 
 
+# --- Parts of a BERT ------------------------------------------------------------------------------
+
 # In the order in which data flows through them.
 PARTS = {
     "embeddings": "embeddings.",

@@ -1,6 +1,15 @@
-"""Candidates for the spans of many blocks: `span_choice.draw_span` in array operations.
+"""Which pieces of many blocks are masked: the loop of `choose_spans` in array operations.
 
-Positions and words are numbered through the whole batch, see `Rows` and `Words`.
+How draws without a loop over blocks follow rules that are told as a loop:
+
+1. Many candidates of each block are drawn up front: where it starts, and how long it is.
+2. A candidate is accepted unless its start is covered by an earlier accepted one.
+3. Each piece gets the time at which it would be masked: the number of the first accepted candidate
+   that covers it. In order of time, then from left to right, the first `budget` pieces are the
+   mask.
+
+Rows that have not spent their budget go on with more candidates. Positions and words are numbered
+through the whole batch, see `Rows` and `Words`. Lesson `02_span_masking`, Deeper.
 """
 
 from collections.abc import Sequence
@@ -19,6 +28,8 @@ from spanbert_teach.masking.block import (
 from spanbert_teach.masking.options import MaskOptions
 from spanbert_teach.masking.rows import Rows
 from spanbert_teach.masking.streams import random_bits, uniform
+
+# --- Candidates: the counterpart of draw_span -----------------------------------------------------
 
 # Which numbers of a row's draws are used for what; a row never needs 2^32 of one sort.
 CANDIDATES, TAGGED_CHOICES, PIECE_ORDER, EVERY_PIECE, REPLACEMENTS, RANDOM_PIECES = (
@@ -140,6 +151,8 @@ def tag_candidates(
     start[row, column], end[row, column] = tagged.start[number], tagged.end[number]
     return start, end
 
+
+# --- Which of their pieces are masked: the counterpart of choose_spans ----------------------------
 
 # At most so many candidates of a row are looked at together: each is compared with each.
 TOGETHER = 64

@@ -1,4 +1,4 @@
-"""The rows of a padded batch as `batch` works on them: one flat line of pieces.
+"""The rows of a padded batch, checked, as `batch` works on them: one flat line of pieces.
 
 Each row gets one column more, which is never masked, so no span of a row can touch one of the next.
 """

@@ -1,4 +1,12 @@
-"""The model that a run begins with: fresh, or another run's. Lesson `05_sbo_vs_mlm`."""
+"""A pretraining run: the model it begins with, and the loop.
+
+    run = pretrain(Settings("spanbert", stages=(Stage(128, 32, 1000),)), folder="runs/first")
+    run.model, run.log
+
+The same from a terminal: `python -m spanbert_teach pretrain --help`; on several processes with
+`torchrun --nproc-per-node=N -m spanbert_teach pretrain ...`. A run in a folder can be stopped at
+any moment and goes on when it is started again. Lesson `05_sbo_vs_mlm`.
+"""
 
 import contextlib
 import json
@@ -47,6 +55,8 @@ from spanbert_teach.pretraining.watch import (
     measure,
 )
 from spanbert_teach.tokenization import WordPieceTokenizer, load_tokenizer
+
+# --- The model that a run begins with -------------------------------------------------------------
 
 
 def sinusoids(rows: int, size: int, amplitude: float = 0.04) -> torch.Tensor:
@@ -105,6 +115,8 @@ def check_start(
             f"{config.max_position_embeddings} positions. Expected stages as short."
         )
 
+
+# --- The run --------------------------------------------------------------------------------------
 
 LOG_EVERY = 50  # steps
 SAVE_EVERY = 60.0  # seconds

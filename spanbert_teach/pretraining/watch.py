@@ -1,4 +1,4 @@
-"""What is measured while a run goes on: mean losses, speed, answers on held-out text.
+"""What is seen of a run while it goes on: mean losses, speed, answers on held-out text, a film.
 
 Lesson `05_sbo_vs_mlm`.
 """
@@ -93,6 +93,8 @@ class Tally:
         }
 
 
+# --- The film: what the model makes of one sentence, at steps ever further apart ------------------
+
 FRAMES = 24
 HIDDEN_SPAN = "Voting Rights Act"
 TOP = 5
@@ -152,6 +154,9 @@ def add_frame(path: Path, step: int, frame: dict[str, np.ndarray]) -> None:
         for name, values in added.items()
     }
     write_whole(path, lambda file: np.savez_compressed(file, **film))
+
+
+# --- Progress for a person at a terminal ----------------------------------------------------------
 
 
 @contextmanager

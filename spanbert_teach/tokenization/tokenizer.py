@@ -1,7 +1,8 @@
 """The tokenizer as a model needs it: text in; ids, offsets, word starts and segments out.
 
-The rules are those of `wordpiece`, the training that of `wordpiece_training`, the frame `[CLS] ...
-[SEP]` that of `encoding`; here they come together, with a memory for what was met before. Lesson
+The rules are those of `steps`; here they come together in the form that a model reads, `[CLS] ...
+[SEP]`, with pairs, truncation and windows, and with a memory for what was met before. What fits and
+what is cut off is decided as the `tokenizers` library does. Source: Devlin et al. 2019, §3. Lesson
 `01_tokenization`.
 
     tokenizer = load_tokenizer()
@@ -9,7 +10,7 @@ The rules are those of `wordpiece`, the training that of `wordpiece_training`, t
     encoding.tokens, encoding.offsets, encoding.word_starts
 
 For more text than a laptop holds, the same vocabulary file opens in the `tokenizers` library, with
-identical ids (`tests/test_tokenization.py` shows how, and proves it).
+identical ids (`tests/tokenization/` shows how, and proves it).
 """
 
 import re
@@ -28,6 +29,8 @@ from spanbert_teach.tokenization.steps import (
     text_pieces,
     word_pieces,
 )
+
+# --- The form that a model reads ------------------------------------------------------------------
 
 
 class Row(NamedTuple):
@@ -119,6 +122,8 @@ def window_starts(length: int, size: int, stride: int) -> list[int]:
     step = size - stride
     return [0, *range(step, length - stride, step)] if length > size else [0]
 
+
+# --- The tokenizer --------------------------------------------------------------------------------
 
 # How many different words with the marks around them are remembered, and up to which length:
 # enough for nearly all of a text, in at most about 50 MB.
@@ -260,7 +265,7 @@ class WordPieceTokenizer:
         return row
 
     def _chunk(self, chunk: str) -> Row:
-        """The row of what stands between two spaces, by the rules of `wordpiece`."""
+        """The row of what stands between two spaces, by the rules of `steps`."""
         if PLAIN.fullmatch(chunk):
             words = [(match[0], match.start()) for match in PLAIN_WORD.finditer(chunk)]
             pieces = [piece for word, at in words for piece in self._plain_word(word, at)]
@@ -286,6 +291,8 @@ def load_tokenizer() -> WordPieceTokenizer:
     """The course's own tokenizer: cased, 8,192 pieces, trained on the corpus's train split."""
     return WordPieceTokenizer.load(data_path("vocab.txt"))
 
+
+# --- The file vocab.txt: one piece a line, the line number is the id ------------------------------
 
 EXPECTED = "Expected BERT's vocab.txt: UTF-8, one piece a line, [UNK] among them."
 
