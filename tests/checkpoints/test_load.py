@@ -14,7 +14,6 @@ import numpy as np
 import pytest
 import torch
 from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
-from layouts import from_layout, name_in, to_layout
 from safetensors.torch import load_file, save_file
 from torch import nn
 from transformers import BertConfig, BertForMaskedLM, BertModel, BertTokenizer
@@ -38,6 +37,8 @@ from spanbert_teach.checkpoints.places import COURSE
 from spanbert_teach.model import SpanBertConfig, SpanBertEncoder
 from spanbert_teach.objectives import SpanBert
 from spanbert_teach.tokenization import SPECIAL_TOKENS, WordPieceTokenizer, load_tokenizer
+
+from .layouts import from_layout, name_in, to_layout
 
 TOKENS = [*SPECIAL_TOKENS, *"abcdefghijk", "The", "##s"]
 TINY = SpanBertConfig(
