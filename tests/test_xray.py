@@ -1,8 +1,8 @@
 """The X-ray counts right, sees what is missing, and two checkpoints differ by what they should."""
 
 import torch
-from checkpoints.layouts import to_layout
-from checkpoints.test_load import MLM, SBO, TINY, heads, official, tiny, write_folder
+from checkpoints.layouts import official, to_layout
+from checkpoints.tiny import MLM, SBO, TINY, heads, tiny, write_folder
 from pytest import approx, fixture, mark, raises
 from safetensors.torch import save_file
 
