@@ -7,14 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spanbert_teach.corpus import (
-    Block,
-    Document,
-    blocks,
-    course_documents,
-    load_spans,
-    piece_spans,
-)
+from spanbert_teach.corpus import Block, Document, blocks, course_documents, load_spans, piece_spans
 from spanbert_teach.tokenization import load_tokenizer
 
 TOKENIZER = load_tokenizer()

@@ -42,7 +42,7 @@ def model(**options) -> SpanBert:
     return stir(SpanBert(CONFIG, generator=generator(1), **options), seed=2)
 
 
-# --- numbers that can be checked by hand ----------------------------------------------------------
+# --- numbers that can be checked by hand ---------------------------------------------------------
 
 
 def test_accuracy_and_loss_of_three_answers_by_hand():

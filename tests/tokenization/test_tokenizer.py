@@ -36,7 +36,7 @@ def test_some_lines_give_every_field_of_tokenizers(both, corpus_lines):
         assert everything(tokenizer.encode(line)) == everything(peer.encode(line)), line
 
 
-# --- the rules, seen from outside -----------------------------------------------------------------
+# --- the rules, seen from outside ----------------------------------------------------------------
 
 
 def test_word_starts_are_true_once_a_word(corpus_lines):
