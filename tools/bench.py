@@ -138,8 +138,8 @@ def masking() -> dict[str, float | str]:
     of_126, of_510 = by_turns(lambda: batches(short, 300), lambda: batches(long, 100))
     thousand, single = by_turns(lambda: redraw(text, starts, 1000, seed=1, **known), one_by_one)
 
-    for_step = tuple(part[:32] for part in short)
-    step, precision = training_step(for_step[0], len(tokenizer), known)
+    for_step = full_rows(128, 32)
+    step, precision = training_step(for_step.ids, len(tokenizer), known)
     step()
     for_masking, ten_steps = by_turns(
         lambda: batches(for_step, 300), lambda: [step() for _ in range(10)]
