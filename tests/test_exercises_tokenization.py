@@ -122,7 +122,7 @@ def test_a_list_without_the_pair_may_be_returned_itself():
 )
 def test_a_hint_names_the_mistake(exercise_id, answer, words, monkeypatch):
     monkeypatch.setattr(checking, "LIMIT", 0.1)
-    (wrong,) = (w for w in BY_ID[exercise_id].wrong if w.answer.__name__ == answer)
+    (wrong,) = (w for w in BY_ID[exercise_id].slips if w.answer.__name__ == answer)
     assert words in judge(BY_ID[exercise_id], wrong.answer).message
 
 

@@ -13,7 +13,7 @@ from urllib.parse import quote, unquote
 
 from filelock import FileLock, Timeout
 
-from spanbert_teach.exercises.checking import Exercise
+from spanbert_teach.exercises.form import Exercise
 from spanbert_teach.exercises.judging import NOT_ATTEMPTED, RIGHT, SIGN, UNFINISHED, WRONG, Verdict
 
 FILE, VERSION, MARK = "progress.json", 1, "spanbert-progress"
