@@ -38,7 +38,7 @@ def shown(value: Any, limit: int = 120) -> str:
     Of an array or tensor that is long, only the shape is shown.
     """
     text = re.sub(r"\s*\n\s*", " ", re.sub(r" at 0x[0-9a-fA-F]+", "", repr(value)))
-    if len(text) > limit and hasattr(value, "shape"):
+    if len(text) > limit and hasattr(type(value), "shape"):
         what = "an array" if isinstance(value, np.ndarray) else "a tensor"
         return f"{what} of shape {tuple(value.shape)}"
     return text if len(text) <= limit else f"{text[: limit - 20]} … {text[-15:]}"
