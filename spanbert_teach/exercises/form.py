@@ -159,25 +159,28 @@ class Exercise:
             return
         message = got.message if failed else self.kind.difference(got, expected, given)
         if slip := self._slip_like(fn, number, got, given):
-            hint, misconception = slip.hint, slip.misconception
-        elif failed and not (got.misconception == CRASH and asked.hint):
-            raise self._with_hint(got) from got.__cause__
-        else:
-            hint, misconception = asked.hint or self.hint, asked.misconception
-            for prop in () if failed else self.properties:
-                if breach := prop.breach(got, expected, *args):
-                    first = breach[0] if isinstance(breach, list) else breach
-                    hint, misconception = prop.hint or hint, prop.misconception
-                    hint = hint.replace("{}", shown(first))
-                    break
-        raise Wrong(f"{message}\n{hint}", misconception)
+            raise Wrong(f"{message}\n{slip.hint}", slip.misconception)
+        if not failed:
+            hint, misconception = self._reason(asked, got, expected, args)
+            raise Wrong(f"{message}\n{hint}", misconception)
+        if got.misconception == CRASH and asked.hint:
+            raise Wrong(f"{message}\n{asked.hint}", asked.misconception) from got.__cause__
+        raise self._with_hint(got) from got.__cause__
+
+    def _reason(self, asked: Case, got: Any, expected: Any, args: tuple) -> tuple[str, str]:
+        """The hint and the misconception of a wrong result that no slip explains."""
+        general = asked.hint or self.hint
+        for prop in self.properties:
+            if breach := prop.breach(got, expected, *args):
+                first = breach[0] if isinstance(breach, list) else breach
+                return (prop.hint or general).replace("{}", shown(first)), prop.misconception
+        return general, asked.misconception
 
     def _expect_kept(self, before: tuple, after: tuple, given: str) -> None:
         """Raise `Wrong` where the function, though right, has changed a list or tensor."""
         for old, new in zip(before, after, strict=True):
-            if isinstance(old, list | dict | set) or hasattr(type(old), "shape"):
-                if equal(old, new):
-                    continue
+            can_change = isinstance(old, list | dict | set) or hasattr(type(old), "shape")
+            if can_change and not equal(old, new):
                 message = (
                     f"{given} is right, but afterwards what it was given is another: {shown(old)} "
                     f"has become {shown(new)}, and whoever called it has lost the old one.\n"
