@@ -166,11 +166,8 @@ SLIPS = (
     Slip(_first_only, "first-only", "The pair occurs twice: go on after the first."),
     Slip(_merge(lambda first, second: first + second), "marks-inside"),
     Slip(_in_a_for_loop(lambda first, second: first + second), "marks-inside"),
-    Slip(_merge(lambda first, second: (first + second).replace("##", "")), "loses-all-marks"),
-    Slip(
-        _merge(lambda first, second: "##" + (first + second).replace("##", "")),
-        "pair-at-the-start",
-    ),
+    Slip(_merge(lambda *two: "".join(two).replace("##", "")), "loses-all-marks"),
+    Slip(_merge(lambda *two: "##" + "".join(two).replace("##", "")), "pair-at-the-start"),
     Slip(_merge(lambda first, second: first + second.strip("#")), "strips-letters"),
     Slip(
         _merge(after_a_pair=1),

@@ -130,18 +130,11 @@ SLIPS = (
     Slip(lambda *task: _windows(*task) if task[0] > task[1] else [], "no-window"),
     Slip(lambda *task: _windows(*task) if task[0] else [], "empty-text"),
     Slip(
-        lambda length, size, stride: (
-            [(start, start + size) for start in range(0, length - size + 1, size - stride)]
-            if length > size
-            else [(0, length)]
-        ),
+        lambda *task: [w for w in _windows(*task) if w[1] - w[0] == task[1]] or _windows(*task),
         "last-window-lost",
     ),
     Slip(
-        lambda length, size, stride: [
-            *_windows(length, size, stride)[:-1],
-            (max(0, length - size), length),
-        ],
+        lambda *task: [*_windows(*task)[:-1], (max(0, task[0] - task[1]), task[0])],
         "moves-the-last-back",
     ),
     Slip(

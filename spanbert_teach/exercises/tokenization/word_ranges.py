@@ -23,11 +23,7 @@ CASES = (
     case([True]),
     case([True, False, False, False]),
     case([True, True, False, False, True, False, True, True]),
-    case(
-        [],
-        hint="A text without pieces has no words: return an empty list.",
-        misconception="empty-text",
-    ),
+    case([], hint="A text without pieces has no words: return [].", misconception="empty-text"),
 )
 PROPERTIES = (
     Property(

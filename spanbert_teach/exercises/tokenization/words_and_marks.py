@@ -9,11 +9,6 @@ from spanbert_teach.exercises.kinds import texts
 from spanbert_teach.unicode_rules import category
 from spanbert_teach.wordpiece import is_punctuation, split_words
 
-
-def _right(text):
-    return [word.text for word in split_words(text)]
-
-
 NO_WORDS = {"hint": "A text without words is an empty list.", "misconception": "empty-text"}
 CASES = (
     case("A (small) well-known firm."),
@@ -188,9 +183,7 @@ SLIPS = (
     Slip(lambda text: [word.strip(string.punctuation) for word in text.split()], "drops-marks"),
     Slip(lambda text: re.findall(r"\w+", text), "drops-marks"),
     Slip(lambda text: re.sub(r"(\W)(?=\s|$)", r" \1", text).split(), "glued-marks"),
-    Slip(
-        lambda text: re.findall(r"[^\W_]+['’][^\W_]+|[^\W_]+|[^\w\s]|_", text), "keeps-contractions"
-    ),
+    Slip(lambda text: re.findall(r"[^\W_]+(?:['’]\w+)?|[^\w\s]|_", text), "keeps-contractions"),
     Slip(lambda text: [word.strip() for word in re.split(r"(\W|_)", text)], "empty-words"),
     Slip(lambda text: re.findall(r"\w+|[^\w\s]+", text), "marks-together"),
     Slip(lambda text: _words(text, ".,!?;:'\"()-".__contains__), "symbols-forgotten"),
@@ -214,9 +207,7 @@ SLIPS = (
     Slip(lambda text: _words(text, after=""), "no-border-after"),
     Slip(lambda text: _words(text, before=""), "no-border-before"),
     Slip(lambda text: [_words(text)[0], *_words(text)[1:]], "empty-text"),
-    Slip(
-        _for_ever, ENDLESS, "Where a word has no letters left, go on with the character after it."
-    ),
+    Slip(_for_ever, ENDLESS, "Each turn must move on: a space too has to be passed."),
 )
 
 
@@ -238,7 +229,7 @@ WORDS_AND_MARKS = Exercise(
     function="words_and_marks",
     minutes=6,
     difficulty=2,
-    right=_right,
+    right=lambda text: [word.text for word in split_words(text)],
     cases=CASES,
     kind=texts("words"),
     properties=PROPERTIES,
