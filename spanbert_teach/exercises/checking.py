@@ -159,7 +159,8 @@ def expect_equal(got: Any, expected: Any, *, given: str, hint: str, misconceptio
 def expectation(got: Any, expected: Any, given: str) -> str:
     """In a sentence: what the call should have been, and what it is."""
     what, wanted = shown(got), shown(expected)
-    if type(got) is not type(expected) and got is not None and expected is not None:
+    alike = isinstance(got, type(expected)) or isinstance(expected, type(got))
+    if not alike and got is not None and expected is not None:
         what, wanted = f"{what}, {_kind(got)}", f"{wanted}, {_kind(expected)}"
     return f"{given} should be {wanted}, but is {what}."
 

@@ -113,7 +113,9 @@ PROPERTIES = (
         lambda got, right, word, vocabulary: (
             f"##{right[0]}" in vocabulary.asked and right[0] not in vocabulary.asked
             if got is None
-            else got and (got[0].startswith("##") or _unknown(got[:1], vocabulary))
+            else got
+            and (got[0].startswith("##") or _unknown(got[:1], vocabulary))
+            and f"##{_bare(got)[0]}" in vocabulary.pieces
         ),
         "first-has-marks",
         'The first piece is looked up as it is; only later ones have "##".',
@@ -164,6 +166,11 @@ PROPERTIES = (
         "skips-letters",
         "The pieces together are not the word. Where no piece fits, nothing is left out: the whole "
         "word has no cut, and the answer is None.",
+    ),
+    Property(
+        lambda got, right, word, vocabulary: _unknown(got, vocabulary),
+        "not-in-vocabulary",
+        "{} is no piece of this vocabulary.",
     ),
     Property(
         lambda got, right, *_: right and all(map(str.startswith, right, got)),

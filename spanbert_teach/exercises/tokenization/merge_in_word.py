@@ -80,9 +80,15 @@ CASES = (
         'every "#" they meet; .removeprefix("##") and [2:] take off two.',
     ),
 )
+
+
+def _letters(pieces):
+    return sum(len(piece) - piece.count("#") for piece in pieces)
+
+
 PROPERTIES = (
     Property(
-        lambda got, right, pieces, pair: [p for p in got if "##" in p[1:] and p not in pieces],
+        lambda got, right, pieces, pair: [p for p in got if "#" in p[2:] and p not in pieces],
         "marks-inside",
         'The "##" says that something stands before the piece. Inside a piece, as in {}, it would '
         "be two letters: take it off the second piece.",
@@ -91,6 +97,18 @@ PROPERTIES = (
         lambda got, right, pieces, pair: [p for p in got[1:] if p[:1] != "#"],
         "loses-all-marks",
         'Only the second piece of a pair loses its "##": {} still goes on with a word.',
+    ),
+    Property(
+        lambda got, right, pieces, pair: _letters(got) < _letters(pieces),
+        "letters-lost",
+        "Letters of the word are missing. A new piece has those of both, and what stands beside a "
+        "pair stays.",
+    ),
+    Property(
+        lambda got, right, pieces, pair: _letters(got) > _letters(pieces),
+        "second-stays",
+        "Letters of the word are there twice. The second piece is part of the new one: do not keep "
+        "it as well.",
     ),
 )
 
@@ -169,11 +187,7 @@ SLIPS = (
     Slip(_merge(lambda *two: "".join(two).replace("##", "")), "loses-all-marks"),
     Slip(_merge(lambda *two: "##" + "".join(two).replace("##", "")), "pair-at-the-start"),
     Slip(_merge(lambda first, second: first + second.strip("#")), "strips-letters"),
-    Slip(
-        _merge(after_a_pair=1),
-        "second-stays",
-        "The second piece is part of the new one: do not keep it as well.",
-    ),
+    Slip(_merge(after_a_pair=1), "second-stays"),
     Slip(
         _merge(after_a_pair=3),
         "skips-after-a-merge",

@@ -27,6 +27,16 @@ CASES = (
 )
 PROPERTIES = (
     Property(
+        lambda got, right, word_starts: right and not got,
+        "nothing-found",
+        "There are words, and nothing is found. Does each range get into the list?",
+    ),
+    Property(
+        lambda got, right, _: right and [pair for pair in got if pair[0] not in dict(right)],
+        "wrong-starts",
+        "{} begins where no word does: words begin where word_starts is True.",
+    ),
+    Property(
         lambda got, right, word_starts: (
             got and right and (got[:-1], got[-1][0]) == (right[:-1], right[-1][0])
         ),
