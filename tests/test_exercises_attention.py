@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from spanbert_teach.exercises.attention import EXERCISES, FIT_SLIPS, SOFTMAX_SLIPS
-from spanbert_teach.exercises.attention_heads import HEAD_SLIPS, SHARE_SLIPS
-from spanbert_teach.exercises.attention_padding import SLIPS
+from spanbert_teach.exercises.attention import EXERCISES
+from spanbert_teach.exercises.attention.attend_to_real import SLIPS
+from spanbert_teach.exercises.attention.fit import FIT_SLIPS, SOFTMAX_SLIPS
+from spanbert_teach.exercises.attention.into_heads import HEAD_SLIPS, SHARE_SLIPS
 from spanbert_teach.exercises.checking import Wrong
 from spanbert_teach.exercises.encoder import EXERCISES as ENCODER_EXERCISES
 from spanbert_teach.exercises.judging import RIGHT, judge

@@ -10,10 +10,11 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from spanbert_teach.exercises.encoder import EXERCISES, SLIPS
-from spanbert_teach.exercises.encoder_count import CASES, OFF, _why
-from spanbert_teach.exercises.encoder_layer import SLIPS as LAYER_SLIPS
-from spanbert_teach.exercises.encoder_norm import GELU_SLIPS, NORM_SLIPS
+from spanbert_teach.exercises.encoder import EXERCISES
+from spanbert_teach.exercises.encoder.how_many_parameters import CASES, OFF, _why
+from spanbert_teach.exercises.encoder.normalise import GELU_SLIPS, NORM_SLIPS
+from spanbert_teach.exercises.encoder.one_layer import SLIPS as LAYER_SLIPS
+from spanbert_teach.exercises.encoder.sum_of_tables import SLIPS
 from spanbert_teach.exercises.judging import RIGHT, WRONG, judge
 from spanbert_teach.exercises.tensors import random_tensor
 from spanbert_teach.model import Layer, SpanBertConfig, SpanBertEncoder

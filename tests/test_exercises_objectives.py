@@ -15,12 +15,13 @@ from torch import nn
 from torch.nn import functional as F
 
 from spanbert_teach.exercises.judging import CHECK_CRASH, RIGHT, WRONG, judge
-from spanbert_teach.exercises.objectives import EXERCISES, SLIPS
-from spanbert_teach.exercises.objectives_boundary_wrong import SLIPS as BOUNDARY_SLIPS
-from spanbert_teach.exercises.objectives_decoder_wrong import SLIPS as DECODER_SLIPS
-from spanbert_teach.exercises.objectives_joint import SLIPS as JOINT_SLIPS
-from spanbert_teach.exercises.objectives_loss import _case
-from spanbert_teach.exercises.objectives_loss_wrong import SLIPS as LOSS_SLIPS
+from spanbert_teach.exercises.objectives import EXERCISES
+from spanbert_teach.exercises.objectives.both_losses import SLIPS as JOINT_SLIPS
+from spanbert_teach.exercises.objectives.boundary_vector_wrong import SLIPS as BOUNDARY_SLIPS
+from spanbert_teach.exercises.objectives.decoder_of_wrong import SLIPS as DECODER_SLIPS
+from spanbert_teach.exercises.objectives.mlm_loss import _case
+from spanbert_teach.exercises.objectives.mlm_loss_wrong import SLIPS as LOSS_SLIPS
+from spanbert_teach.exercises.objectives.sbo_targets_of import SLIPS
 from spanbert_teach.exercises.tensors import random_tensor
 from spanbert_teach.masking import MaskOptions, sbo_targets
 from spanbert_teach.objectives import boundary_input, joint_loss, loss_sum, tied_decoder

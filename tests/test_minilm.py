@@ -2,7 +2,8 @@
 
 import torch
 
-from spanbert_teach.checkpoints import minilm, places
+from spanbert_teach.checkpoints.load import places
+from spanbert_teach.checkpoints.places import minilm
 
 
 def test_the_stand_in_has_the_names_and_shapes_of_the_real_one(monkeypatch, capsys):

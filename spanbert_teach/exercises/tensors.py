@@ -5,8 +5,8 @@ numbers are held against those that known wrong answers (`Slip`) give for the sa
 """
 
 import copy
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from functools import partial
 from numbers import Real
 from typing import Any
 
@@ -17,29 +17,15 @@ from torch import Tensor
 from spanbert_teach.exercises.checking import (
     CRASH,
     Wrong,
-    WrongAnswer,
     call,
     call_uncopied,
     expect,
     shown,
 )
+from spanbert_teach.exercises.form import Kind, Slip
 
 EXACT = 1e-5
 LONG = 150  # characters: what is longer is shown by its shape, or by one of its numbers
-
-
-@dataclass(frozen=True)
-class Slip:
-    """An answer that people give, the short name of its misconception, and the hint that helps."""
-
-    answer: Callable
-    misconception: str
-    hint: str
-
-
-def wrong_answers(slips: Iterable[Slip]) -> Iterator[WrongAnswer]:
-    """The slips as the wrong answers that prove a check."""
-    return (WrongAnswer(slip.answer, slip.misconception) for slip in slips)
 
 
 def random_tensor(*shape: int, seed: int, dtype: torch.dtype = torch.float32) -> Tensor:
@@ -169,7 +155,7 @@ def _crashing_slip(wrong: Wrong, args: tuple, slips: Iterable[Slip]) -> Slip | N
     return None
 
 
-def _same(one: Tensor | Exception, other: Tensor | Exception, rows: Tensor | None) -> bool:
+def _same(one: Tensor | Exception, other: Tensor | Exception, rows: Tensor | None = None) -> bool:
     if isinstance(one, Exception) or isinstance(other, Exception):
         return type(one) is type(other)
     if one.shape != other.shape:
@@ -179,13 +165,15 @@ def _same(one: Tensor | Exception, other: Tensor | Exception, rows: Tensor | Non
     return torch.allclose(one, other, rtol=EXACT, atol=EXACT, equal_nan=True)
 
 
-def _difference(got: Tensor, expected: Tensor, given: str, rows: Tensor | None) -> str:
+def _difference(
+    got: Tensor, expected: Tensor, given: str, rows: Tensor | None = None, by_place: bool = False
+) -> str:
     """What was expected and what came, in a sentence."""
     if got.shape != expected.shape:
         wanted = f"have the shape {tuple(expected.shape)}" if expected.ndim else "be one number"
         return f"{given} should {wanted}, but its shape is {tuple(got.shape)}."
     where, one, other = given, expected, got
-    if rows is not None or max(len(_rounded(x, 4)) for x in (got, expected)) > LONG:
+    if by_place or rows is not None or max(len(_rounded(x, 4)) for x in (got, expected)) > LONG:
         apart = ~torch.isclose(got, expected, rtol=EXACT, atol=EXACT)
         if rows is not None:
             apart[~rows] = False
@@ -203,3 +191,20 @@ def _rounded(x: Tensor, digits: int) -> str:
         return f"{value:.{digits}g}"
 
     return short(x.tolist())
+
+
+TENSOR = Kind(lambda got, given, *args: _floats(got, given, number=False), _same, _difference)
+NUMBER = Kind(lambda got, given, *args: _floats(got, given, number=True), _same, _difference)
+
+
+def tensor_rows(which: Callable[..., Tensor]) -> Kind:
+    """A tensor of which only some rows count; `which` takes the arguments and returns a mask."""
+
+    def read(got: object, given: str, *args: Any) -> Tensor:
+        numbers, rows = _floats(got, given, number=False), which(*args)
+        if numbers.ndim and len(numbers) == len(rows):
+            numbers = numbers.clone()
+            numbers[~rows] = 0
+        return numbers
+
+    return Kind(read, _same, partial(_difference, by_place=True))

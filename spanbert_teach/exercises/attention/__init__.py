@@ -1,0 +1,7 @@
+"""The exercises of lesson 03, in order: one file each."""
+
+from spanbert_teach.exercises.attention.attend_to_real import ATTEND_TO_REAL
+from spanbert_teach.exercises.attention.fit import FIT, SOFTMAX_ROWS
+from spanbert_teach.exercises.attention.into_heads import INTO_HEADS, SHARE_AT
+
+EXERCISES = (FIT, SOFTMAX_ROWS, ATTEND_TO_REAL, INTO_HEADS, SHARE_AT)
