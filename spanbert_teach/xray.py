@@ -141,7 +141,7 @@ def counted(number: int, what: str) -> str:
 
 @dataclass(frozen=True)
 class Difference:
-    """Two checkpoints, tensor by tensor; print it, or see `views.checkpoint_difference`.
+    """Two checkpoints, tensor by tensor; print it.
 
     Attributes:
         relative: our name -> how far apart the two tensors are: 0 for the same, about 1.41 for
