@@ -140,7 +140,7 @@ function render({ model, el }) {
     const length = recorded.tokens.length;
     layer = Math.min(Math.max(1, layer), recorded.layers || 1);
     head = Math.min(Math.max(1, head), recorded.heads || 1);
-    kept = [...shown.tokens.keys()].filter((i) => !hide.checked || !isEnd(i));
+    kept = [...recorded.tokens.keys()].filter((i) => !hide.checked || !isEnd(i));
     if (selected >= length) selected = null;
     for (const [one, most] of [[layers, recorded.layers], [heads, recorded.heads]]) {
       one.input.max = Math.max(1, most);
