@@ -32,8 +32,8 @@ from spanbert_teach.checkpoints import (
     save_checkpoint,
     save_model,
 )
-from spanbert_teach.checkpoints.load import places as checkpoint_places
-from spanbert_teach.checkpoints.load import writing as checkpoint_writing
+from spanbert_teach.checkpoints import places as checkpoint_places
+from spanbert_teach.checkpoints import writing as checkpoint_writing
 from spanbert_teach.checkpoints.places import COURSE
 from spanbert_teach.model import SpanBertConfig, SpanBertEncoder
 from spanbert_teach.objectives import SpanBert

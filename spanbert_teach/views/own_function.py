@@ -1,4 +1,4 @@
-"""What guards a view against the texts and the functions that a learner gives it."""
+"""Running a function that a learner may have written, so that it cannot break a view."""
 
 import ctypes
 import reprlib
@@ -50,37 +50,32 @@ class Alarm:
             ctypes.pythonapi.PyThreadState_SetAsyncExc(self._thread, None)
 
 
-def call_own(function: Callable, given: Sequence, name: str, seconds: float) -> object:
+def call_own(
+    function: Callable, given: Sequence, name: str, seconds: float, wanted: str = ""
+) -> object:
     """What a function that a learner may have written gives back.
 
     Args:
         given: its arguments; name: what the view calls it; seconds: so long it may take.
+        wanted: what it should give back, in a sentence.
 
     Raises:
-        Failed: it raised, or never ended.
+        Failed: it raised, never ended, or gave back nothing.
     """
     try:
         with Alarm(seconds):
-            return function(*given)
+            answer = function(*given)
     except Enough:
         raise Failed(
             f"{name} was stopped after {seconds:.0f} seconds. Does its loop ever end?"
         ) from None
     except (Exception, SystemExit) as error:
         raise Failed(f"{name} {stopped_with(error)}.") from None
+    if answer is None or answer is ...:
+        raise Failed(f"{name} gave back {answer!r}: is the return missing? {wanted}".rstrip())
+    return answer
 
 
 def stopped_with(error: BaseException) -> str:
     """An error as a view tells it, behind the name of what raised it."""
     return f"stopped with {type(error).__name__}: {reprlib.repr(str(error))[1:-1]}"
-
-
-def sendable(text: str) -> str:
-    """A text that a message to the browser can hold: a lone surrogate is half a character."""
-    return text.encode("utf-8", "replace").decode()
-
-
-def first_characters(text: str, most: int) -> tuple[str, list[str]]:
-    """A learner's text as far as it is used, `sendable`, and what should be said about it."""
-    notes = [f"Only the first {most:,} characters are used."] if len(text) > most else []
-    return sendable(text[:most]), notes
