@@ -23,6 +23,7 @@ from tools.notebooks import (
     ROOT,
     code_cells,
     has,
+    is_deeper,
     kernel_environment,
     lessons,
     read,
@@ -148,6 +149,41 @@ def test_results_come_from_hand_built_steps(lesson):
     """A result may not reach, through any chain of names, a library cell or an import of one."""
     taken = taken_from_library(read(lesson), data_of(lesson.name[:2]))
     assert not {name: names for name, names in taken.items() if names}
+
+
+def needed_from_elsewhere(notebook) -> set[str]:
+    """Names that a cell uses, though only a *Deeper* section which it is not in defines them."""
+    homes: dict[str, set[int]] = {}
+    needed, section = set(), 0
+    for cell, deeper in zip(notebook.cells, is_deeper(notebook), strict=True):
+        if cell.cell_type == "markdown":
+            # Each *Deeper* section has a number of its own; all of the core path is 0.
+            opens = deeper and re.match(r"#+ Deeper", cell.source)
+            section = section + 1 if opens else section
+        elif cell.source.strip():
+            here = section if deeper else 0
+            defined, used = names_of(cell.source)
+            needed |= {n for n in used if n in homes and not homes[n] & {0, here}} - defined
+            for name in defined:
+                homes.setdefault(name, set()).add(here)
+    return needed
+
+
+def test_deeper_sections_can_be_skipped(lesson):
+    """Neither the core path nor another *Deeper* section needs what one of them defines."""
+    assert not needed_from_elsewhere(read(lesson))
+
+
+def test_what_a_deeper_section_defines_is_missed_elsewhere():
+    def lesson_of(*sources):
+        kinds = {True: nbformat.v4.new_markdown_cell, False: nbformat.v4.new_code_cell}
+        cells = [kinds[source.startswith("#")](source) for source in sources]
+        return nbformat.v4.new_notebook(cells=cells)
+
+    first = ["x = 1", "## Deeper: a", "y = x", "print(y)", "## Deeper: b"]
+    assert not needed_from_elsewhere(lesson_of(*first, "y = 2", "print(x, y)"))
+    assert needed_from_elsewhere(lesson_of(*first, "print(y)")) == {"y"}
+    assert needed_from_elsewhere(lesson_of(*first, "## Recap", "print(y)")) == {"y"}
 
 
 def test_a_lesson_builds_by_hand_what_later_ones_take_as_data():
