@@ -164,6 +164,8 @@ class Exercise:
             raise self._with_hint(got) from got.__cause__
         else:
             hint, misconception = asked.hint or self.hint, asked.misconception
+            if failed and misconception == OTHER:
+                misconception = CRASH
             for prop in () if failed else self.properties:
                 if breach := prop.breach(got, expected, *args):
                     first = breach[0] if isinstance(breach, list) else breach
