@@ -65,7 +65,8 @@ def modules_of(lesson) -> set[str]:
     code = "\n".join(cell.source for cell in code_cells(notebook))
     views = re.findall(r"spanbert_teach\.views(?:\.| import )(\w+)", code)
     always |= {f"test_{view}_view" for view in views}
-    always |= {f"test_exercises_{LESSONS[lesson.name[:2]].rpartition('.')[2]}"}
+    exercises = LESSONS[lesson.name[:2]].rpartition(".")[2]
+    always |= {f"test_exercises_{exercises}", f"test_{exercises}"}
     return always | {f"test_{module.rpartition('.')[2]}" for module in shown}
 
 

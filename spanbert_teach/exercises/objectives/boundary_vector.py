@@ -176,20 +176,12 @@ BOUNDARY_VECTOR = Exercise(
         Slip(
             _of_states(lambda h, r, a, b, p: (h[:, a], h[:, b])),
             "not-in-pairs",
-            f"hidden[:, left] takes every place from every row of the batch, hidden[row][:, left] "
+            "hidden[:, left] takes every place from every row of the batch, hidden[row][:, left] "
             f"every place for every target. {PAIRS}",
         ),
         Slip(
-            _of_states(lambda h, r, a, b, p: (h[r][:, a], h[r][:, b])),
-            "not-in-pairs",
-            f"hidden[row][:, left] takes every place for every target. {PAIRS}",
-        ),
-        Slip(
             _of_states(
-                lambda h, r, a, b, p: (
-                    h[torch.arange(len(a)), a],
-                    h[torch.arange(len(a)), b],
-                )
+                lambda h, r, a, b, p: (h[torch.arange(len(a)), a], h[torch.arange(len(a)), b])
             ),
             "row-by-target",
             "The first target is looked up in row 0, the second in row 1, and so on. A row of the "
@@ -202,13 +194,7 @@ BOUNDARY_VECTOR = Exercise(
             "comes first and the place second.",
         ),
         Slip(
-            _of_states(
-                lambda h, r, a, b, p: (
-                    h[r, a],
-                    h[r, b],
-                    h[r, a + 1 + p],
-                )
-            ),
+            _of_states(lambda h, r, a, b, p: (h[r, a], h[r, b], h[r, a + 1 + p])),
             "own-state-added",
             "The piece's own state stands there too. The head must do without: it predicts the "
             "piece from the two boundaries and its position.",
@@ -220,12 +206,7 @@ BOUNDARY_VECTOR = Exercise(
             "instead.",
         ),
         Slip(
-            _of_states(
-                lambda h, r, a, b, p: (
-                    h[r, a + p],
-                    h[r, a + p + 2],
-                )
-            ),
+            _of_states(lambda h, r, a, b, p: (h[r, a + p], h[r, a + p + 2])),
             "neighbours",
             "These are the neighbours of the piece, and most of them are hidden too. All pieces "
             "of a span share its boundaries, left and right.",

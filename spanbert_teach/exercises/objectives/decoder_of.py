@@ -21,7 +21,7 @@ from spanbert_teach.exercises.form import Exercise, Kind, Property, Slip, case
 from spanbert_teach.exercises.objectives.gradients import NO_GRADIENT, gradients
 from spanbert_teach.exercises.tensors import TENSOR, random_tensor
 
-KEPT = "The embedding stays as it is: the decoder takes its weight, and not the other way round."
+KEPT = "It stays as it is: the decoder takes its weight, and not the other way round."
 
 # --- what a decoder makes of some states --------------------------------------------------------
 
@@ -243,7 +243,7 @@ TIED_DECODER = Exercise(
             "A row for each state, a column for each entry of the vocabulary: x @ "
             "embedding.weight.T.",
         ),
-        Property(_has_another_weight, CHANGES, KEPT),
+        Property(_has_another_weight, CHANGES, f"The embedding has another weight. {KEPT}"),
         Property(
             _has_a_bias,
             "bias",

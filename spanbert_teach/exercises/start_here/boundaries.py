@@ -52,7 +52,7 @@ BOUNDARIES = Exercise(
         case(ISLAND, 4, 1, hint="One word has two boundaries too.", misconception="off-by-one"),
         case(ISLAND, 1, 2, hint="The first word can be a boundary.", misconception="edges"),
         case(ISLAND, 7, 1, hint='"of" stands twice: go by place.', misconception="by-value"),
-        case(ISLAND, 7, 2, hint="A full stop can be a boundary, too.", misconception="edges"),
+        case(ISLAND, 7, 2, hint="The last token can be a boundary.", misconception="edges"),
         case(ISLAND, 0, 2, hint=MISSING, misconception="wrong-at-the-left-edge"),
         case(ISLAND, 8, 2, hint=MISSING, misconception="wrong-at-the-right-edge"),
         case(ISLAND, 0, 10, hint="A span may be the whole sentence.", misconception="edges"),

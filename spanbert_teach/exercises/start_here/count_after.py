@@ -22,8 +22,7 @@ def _read_counts(got: object, given: str, *args: object) -> dict:
     expect(
         isinstance(got, dict),
         f"{given} should return a dictionary or a Counter (word → count), not a "
-        f"{type(got).__name__}: {shown(got)}.\n"
-        "If it is made of pairs or words, put Counter(…) around it.",
+        f"{type(got).__name__}: {shown(got)}.",
         "not-counts",
     )
     return {word: count for word, count in got.items() if count != 0}
@@ -56,7 +55,7 @@ COUNT_AFTER = Exercise(
         case(
             [["a", "long", "war"], ["peace", "at", "last"]],
             "war",
-            hint="A paragraph's last word has no word after it; the next one is another text.",
+            hint="A paragraph's last word has none after it: the next paragraph is another text.",
             misconception="crosses-paragraphs",
         ),
         case(
@@ -125,7 +124,11 @@ COUNT_AFTER = Exercise(
             "not-added-up",
             "Count every time a word follows, not only that it does.",
         ),
-        Slip(lambda ps, word: _count(ps, word).most_common(1)[0], "not-counts"),
+        Slip(
+            lambda ps, word: _count(ps, word).most_common(1)[0],
+            "not-counts",
+            "If it is made of pairs or words, put Counter(…) around it.",
+        ),
         Slip(
             lambda ps, word: Counter(p[i + 1] for p in ps for i, w in enumerate(p) if w == word),
             "past-the-end",

@@ -30,9 +30,9 @@ HIDE_SPAN = Exercise(
     right=_hide,
     cases=(
         case(ISLAND, 3, 2),
-        case(ISLAND, 4, 3, hint="Here three words are hidden.", misconception="fixed-length"),
-        case(ISLAND, 6, 1, hint="Here one word is hidden.", misconception="fixed-length"),
-        case(ISLAND, 7, 1, hint='Only the second "of": go by place.', misconception="by-value"),
+        case(ISLAND, 4, 3, hint="Hide three words: use `length`.", misconception="fixed-length"),
+        case(ISLAND, 6, 1, hint="Hide one word: use `length`.", misconception="fixed-length"),
+        case(ISLAND, 7, 1, hint='"of" stands twice: go by place.', misconception="by-value"),
         case(ISLAND, 0, 1, hint="A span may start with the first word.", misconception="edges"),
         case(ISLAND, 9, 1, hint="A span may end with the last word.", misconception="edges"),
         case(ISLAND, 0, 10, hint="A span may be the whole sentence.", misconception="edges"),
