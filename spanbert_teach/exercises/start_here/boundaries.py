@@ -77,34 +77,34 @@ BOUNDARIES = Exercise(
             "span at the start quietly gets the end of the sentence as its neighbour.",
         ),
     ),
+    # s is the sentence, i the start, n the length.
     slips=(
-        Slip(lambda s, start, length: (s[start], s[start + length - 1]), "inside"),
-        Slip(lambda s, start, length: _boundaries(s, start, length)[::-1], "swapped"),
-        Slip(lambda s, start, length: (s[start - 1], _at(s, start + length)), "wraps-around"),
+        Slip(lambda s, i, n: (s[i], s[i + n - 1]), "inside"),
+        Slip(lambda s, i, n: _boundaries(s, i, n)[::-1], "swapped"),
+        Slip(lambda s, i, n: (s[i - 1], _at(s, i + n)), "wraps-around"),
         Slip(
-            lambda s, start, length: (_at(s, start - 1), _at(s, start + length + 1)),
+            lambda s, i, n: (_at(s, i - 1), _at(s, i + n + 1)),
             "off-by-one",
             BESIDE,
         ),
         Slip(
-            lambda s, start, length: (_at(s, start - 1), s[start + length]),
+            lambda s, i, n: (_at(s, i - 1), s[i + n]),
             "past-the-end",
             "After the last word there is nothing: return None for that side.",
         ),
-        Slip(lambda s, start, length: _boundaries(s[:-1], start, length), "edges"),
-        Slip(lambda s, start, length: _boundaries(s, s.index(s[start]), length), "by-value"),
+        Slip(lambda s, i, n: _boundaries(s[:-1], i, n), "edges"),
+        Slip(lambda s, i, n: _boundaries(s, s.index(s[i]), n), "by-value"),
         Slip(
-            lambda s, start, length: tuple(w or "" for w in _boundaries(s, start, length)),
-            "wrong-at-the-left-edge",
+            lambda s, i, n: tuple(w or "" for w in _boundaries(s, i, n)), "wrong-at-the-left-edge"
         ),
         Slip(_padding_in_place, CHANGES),
         Slip(
-            lambda s, start, length: _at(s, start + length),
+            lambda s, i, n: _at(s, i + n),
             "not-a-pair",
             "Return both words, with a comma between them.",
         ),
         Slip(
-            lambda s, start, length: _boundaries(s, start, length) if start else None,
+            lambda s, i, n: _boundaries(s, i, n) if i else None,
             NO_RETURN,
             "Where a side is missing, return a pair all the same, with None on that side.",
         ),
