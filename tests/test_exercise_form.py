@@ -91,6 +91,14 @@ def test_a_case_speaks_of_a_stop_too_and_so_does_a_slip_that_stops_alike():
         assert found.misconception == expected, found
 
 
+def test_a_stop_stays_a_stop_where_the_case_names_no_misconception():
+    named_nothing = (case(LETTERS, 2, hint="Five letters."),)
+    found = verdict(lambda words, size: words[9], cases=named_nothing)
+    assert found.misconception == CRASH and found.message.endswith("Five letters.")
+    found = verdict(lambda words, size: [["e"]], cases=named_nothing, properties=())
+    assert found.misconception == "other" and found.message.endswith("Five letters.")
+
+
 def test_a_slip_named_for_a_failure_adds_its_hint():
     slips = tuple(
         Slip(toy_exercises.right, word, f"About {word}.") for word in (CHANGES, NO_RETURN, ENDLESS)

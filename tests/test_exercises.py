@@ -38,6 +38,7 @@ from spanbert_teach.exercises.judging import (
     judge,
 )
 from spanbert_teach.exercises.lookup import find_exercise, lesson_exercises
+from spanbert_teach.exercises.objectives.gradients import NO_GRADIENT
 from tools.notebooks import NOTEBOOKS, read
 from tools.solutions import cell_source, lesson_path, load_solution, run, run_prelude
 
@@ -86,7 +87,7 @@ def test_ids_count_up_within_each_lesson():
 # What the words of `checking` and the usual kinds of results say by themselves.
 SAID = {CRASH, NO_RETURN, ENDLESS, CHANGES, "not-floats"}
 SAID |= {f"not-{kind}" for kind in ("a-list", "texts", "pairs", "whole-numbers")}
-SAID |= {f"not-{kind}" for kind in ("a-tensor", "a-number")}
+SAID |= {f"not-{kind}" for kind in ("a-tensor", "a-number")} | {NO_GRADIENT}
 
 
 @every

@@ -164,7 +164,8 @@ class Exercise:
             hint, misconception = self._reason(asked, got, expected, args)
             raise Wrong(f"{message}\n{hint}", misconception)
         if got.misconception == CRASH and asked.hint:
-            raise Wrong(f"{message}\n{asked.hint}", asked.misconception) from got.__cause__
+            named = CRASH if asked.misconception == OTHER else asked.misconception
+            raise Wrong(f"{message}\n{asked.hint}", named) from got.__cause__
         raise self._with_hint(got) from got.__cause__
 
     def _reason(self, asked: Case, got: Any, expected: Any, args: tuple) -> tuple[str, str]:

@@ -3,217 +3,49 @@
 import math
 
 import torch
+from torch import Tensor
 
-from spanbert_teach.exercises.checking import expect
-from spanbert_teach.exercises.form import Exercise, Slip
-from spanbert_teach.exercises.tensors import (
-    expect_tensor,
-    random_tensor,
-    tensor_call,
-)
+from spanbert_teach.exercises.checking import CHANGES
+from spanbert_teach.exercises.form import Case, Exercise, Kind, Slip, case
+from spanbert_teach.exercises.tensors import IN_PLACE, TENSOR, WRONG_SHAPE, random_tensor
 
 BEFORE = (
     "Put -math.inf where a key is padding, before the softmax: scores.masked_fill(~real, "
     "-math.inf)."
 )
-MASKS_ROWS = (
-    "The rows of padding are masked: that takes their questions away, and the real pieces still "
-    "look at padding. Mask columns, one for each key: real, not real[:, None]."
-)
 
 
-def _scores(queries, keys):
-    return queries @ keys.T / math.sqrt(queries.shape[1])
+def _scores(q, k):
+    return q @ k.T / math.sqrt(q.shape[1])
 
 
-def _attend(queries, keys, values, real):
-    return _scores(queries, keys).masked_fill(~real, -math.inf).softmax(dim=1) @ values
+def _hide_padding(scores, real):
+    return scores.masked_fill(~real, -math.inf)
 
 
-def _renormalised(queries, keys, values, real):
-    shares = _scores(queries, keys).softmax(dim=1) * real
-    return shares / shares.sum(dim=1, keepdim=True) @ values
+def _attending(score=_scores, mask=_hide_padding, share=lambda scores, real: scores.softmax(dim=1)):
+    """Attention, put together from its three steps before the weighted sum."""
+
+    def attend_to_real(queries, keys, values, real):
+        return share(mask(score(queries, keys), real), real) @ values
+
+    return attend_to_real
 
 
-SLIPS = (
-    Slip(
-        lambda queries, keys, values, real: _scores(queries, keys).softmax(dim=1) @ values,
-        "mask-ignored",
-        f"Padding is attended to like any piece: `real` is not used. {BEFORE}",
-    ),
-    Slip(
-        lambda queries, keys, values, real: _scores(queries, keys).softmax(dim=1) * real @ values,
-        "masked-after-softmax",
-        "The probabilities on padding are set to 0 after the softmax (or its values are), so the "
-        f"rest sums to less than 1. {BEFORE}",
-    ),
-    Slip(
-        _renormalised,
-        "masked-after-softmax",
-        "Padding is masked after the softmax. Dividing again repairs the sum, but a large score "
-        f"on padding has left nothing to divide: 0 / 0 is nan. {BEFORE}",
-    ),
-    Slip(
-        lambda queries, keys, values, real: (_scores(queries, keys) * real).softmax(dim=1) @ values,
-        "score-0",
-        "The scores of padding are 0, but exp(0) is 1: padding still gets a share. Only the score "
-        f"minus infinity gives exp = 0. {BEFORE}",
-    ),
-    Slip(
-        lambda queries, keys, values, real: (
-            (_scores(queries, keys) - 1.0 * ~real).softmax(dim=1) @ values
-        ),
-        "too-little-taken-off",
-        f"1 is taken off the scores of padding: exp makes that a third, not 0. {BEFORE}",
-    ),
-    Slip(
-        lambda queries, keys, values, real: (
-            (_scores(queries, keys) - 10_000.0 * ~real).softmax(dim=1) @ values
-        ),
-        "too-little-taken-off",
-        "10,000 is taken off the scores of padding (as BERT's first code did). That is enough for "
-        f"everyday scores, but here padding holds larger ones. {BEFORE}",
-    ),
-    Slip(
-        lambda queries, keys, values, real: (
-            _scores(queries, keys).masked_fill(real, -math.inf).softmax(dim=1) @ values
-        ),
-        "mask-inverted",
-        "It is the other way round: only padding is attended to. `real` is True for the pieces "
-        "that stay, so ~real says where the scores go.",
-    ),
-    Slip(
-        lambda queries, keys, values, real: (
-            _scores(queries, keys).masked_fill(~real[:, None], -math.inf).softmax(dim=1) @ values
-        ),
-        "masks-rows",
-        MASKS_ROWS,
-    ),
-    Slip(
-        lambda queries, keys, values, real: (
-            _scores(queries, keys).masked_fill(~real[:, None], -1e9).softmax(dim=1) @ values
-        ),
-        "masks-rows",
-        MASKS_ROWS,
-    ),
-    Slip(
-        lambda queries, keys, values, real: (
-            (_scores(queries, keys) + ~real * -math.inf).softmax(dim=1) @ values
-        ),
-        "0-times-infinity",
-        "Everything is nan: where a key is real, False * -math.inf is 0 times infinity, and that "
-        "is nan. Fill instead of multiplying: scores.masked_fill(~real, -math.inf).",
-    ),
-    Slip(
-        lambda queries, keys, values, real: (
-            (queries @ keys.T).masked_fill(~real, -math.inf).softmax(dim=1) @ values
-        ),
-        "not-scaled",
-        "The dot products are not divided by the root of the head size.",
-    ),
-    Slip(
-        lambda queries, keys, values, real: (
-            _scores(queries, keys).masked_fill(~real, -math.inf).softmax(dim=1)
-        ),
-        "returns-probabilities",
-        "These are the probabilities. The mean of the values is still to come: probabilities @ "
-        "values.",
-    ),
-    Slip(
-        lambda queries, keys, values, real: (
-            _scores(queries, keys).masked_fill(~real, -math.inf).softmax(dim=1).T @ values
-        ),
-        "wrong-axis",
-        "The weighted sum runs over the queries. It runs over the keys, the columns: "
-        "probabilities @ values, without a transpose.",
-    ),
-    Slip(
-        lambda queries, keys, values, real: (
-            _scores(queries, keys).masked_fill(~real, -math.inf).softmax(dim=0) @ values
-        ),
-        "columns",
-        "The softmax runs down the columns. Each row sums to 1: dim=1.",
-    ),
-    Slip(
-        lambda queries, keys, values, real: (
-            _scores(keys, queries).masked_fill(~real, -math.inf).softmax(dim=1) @ values
-        ),
-        "queries-and-keys-swapped",
-        "Queries and keys are swapped: a row of the scores belongs to one query.",
-    ),
-    Slip(
-        lambda queries, keys, values, real: _attend(
-            queries[real], keys[real], values[real], real[real]
-        ),
-        "drops-rows",
-        "Rows are missing: there is one for each query, padding's too, so that the shape stays.",
-    ),
-    Slip(
-        lambda queries, keys, values, real: (
-            _scores(queries, keys).masked_fill(~real, -math.inf) @ values
-        ),
-        "no-softmax",
-        "The softmax is missing: scores become probabilities before they weigh the values.",
-    ),
-)
+_attend = _attending()
 
 
-def check_attend_to_real(fn) -> None:
-    """`attend_to_real(queries, keys, values, real)`: the mean of the values of real pieces."""
-    queries = torch.tensor([[2.0, 0, 0, 0], [0, 2, 0, 0], [0, 0, 2, 0]])
-    keys = torch.tensor([[0.0, 1, 2, 0], [1, 0, 1, 1], [3, 2, 1, 0]])
-    values = torch.tensor([[1.0, 10], [2, 20], [4, 80]])
-    order = "Score, mask, softmax, weighted sum: in this order."
-    _expect_attended(fn, queries, keys, values, torch.tensor([True, True, False]), hint=order)
-    for length, size, width, padding in ((5, 3, 5, [1, 4]), (4, 2, 3, [0, 1, 3])):
-        real = torch.ones(length, dtype=torch.bool)
-        real[padding] = False
-        queries, keys = random_tensor(2, length, size, seed=length).double()
-        values = random_tensor(length, width, seed=1).double()
-        _expect_attended(fn, queries, keys, values, real, hint=order)
-    queries, keys, values = (random_tensor(4, 3, seed=seed) for seed in (5, 6, 7))
-    real = torch.ones(4, dtype=torch.bool)
-    _expect_attended(fn, queries, keys, values, real, hint="Here no piece is padding.")
-    for size in (1.0, 20_000.0):
-        _expect_attended(
-            fn,
-            torch.cat([queries, random_tensor(3, 3, seed=9)]),
-            *(torch.cat([x, size * random_tensor(3, 3, seed=8)]) for x in (keys, values)),
-            torch.cat([real, ~real[:3]]),
-            hint="This is the sentence of before with three pieces of padding after it; in their "
-            f"keys and values are numbers of about {size:g}. Whatever padding holds, the rows of "
-            f"the real pieces stay the same. {BEFORE}",
-        )
+def _masked_after(scores, real):
+    return scores.softmax(dim=1) * real
 
 
-def _expect_attended(fn, queries, keys, values, real, *, hint) -> None:
-    case = queries, keys, values, real
-    got = expect_tensor(
-        fn,
-        *case,
-        right=_attend,
-        slips=SLIPS,
-        hint=hint,
-        rows=real,
-        apart=(queries, keys, values, torch.ones_like(real)),
-    )
-    expect(
-        bool(got.isfinite().all()),
-        f"{tensor_call(fn, *case)} has nan or inf in the rows of padding. Nobody reads these rows, "
-        "but in the next layer they are values, and 0 times nan is nan.\nMask keys (columns) "
-        "only: a padding query may look at the real pieces like any other.",
-        "nan-in-padding-rows",
-    )
+def _renormalised(scores, real, little=0.0):
+    shares = _masked_after(scores, real)
+    return shares / (shares.sum(dim=1, keepdim=True) + little)
 
 
-def _attend_both_masked(queries, keys, values, real):
-    both = real[:, None] & real[None, :]
-    return _scores(queries, keys).masked_fill(~both, -math.inf).softmax(dim=1) @ values
-
-
-def _attend_after_with_a_little(queries, keys, values, real):
-    shares = _scores(queries, keys).softmax(dim=1) * real
-    return shares / (shares.sum(dim=1, keepdim=True) + 1e-9) @ values
+def _unmasked(scores, real):
+    return scores
 
 
 def _attend_clearing_in_place(queries, keys, values, real):
@@ -228,18 +60,185 @@ def _attend_alternative(queries, keys, values, real):
     return weights @ values[real] / weights.sum(dim=1, keepdim=True)
 
 
+# --- cases --------------------------------------------------------------------------------------
+
+
+def _where_real(length: int, *padding: int) -> Tensor:
+    return torch.tensor([place not in padding for place in range(length)])
+
+
+def _random_case(length: int, size: int, width: int, *padding: int) -> Case:
+    queries, keys = random_tensor(2, length, size, seed=length).double()
+    values = random_tensor(length, width, seed=1).double()
+    return case(queries, keys, values, _where_real(length, *padding))
+
+
+SENTENCE = tuple(random_tensor(4, 3, seed=seed) for seed in (5, 6, 7))
+
+
+def _with_padding(size: float) -> Case:
+    """The sentence with three pieces of padding, whose keys and values are of about this size."""
+    after = random_tensor(3, 3, seed=9), *[size * random_tensor(3, 3, seed=8)] * 2
+    return case(
+        *(torch.cat(both) for both in zip(SENTENCE, after, strict=True)),
+        _where_real(7, 4, 5, 6),
+        hint="This is the sentence of before with three pieces of padding after it; in their "
+        f"keys and values are numbers of about {size:g}. Whatever padding holds, the rows of "
+        f"the real pieces stay the same. {BEFORE}",
+    )
+
+
+# --- a result: of the rows of padding counts only that they are finite ----------------------------
+
+
+def _read_rows(got, given, queries, keys, values, real):
+    """The result; the rows of padding are 0, or nan where they hold nan or inf."""
+    numbers = TENSOR.read(got, given).clone()
+    if numbers.ndim and len(numbers) == len(real):
+        numbers[~real] *= 0
+    return numbers
+
+
+def _difference(got: Tensor, expected: Tensor, given: str) -> str:
+    if got.shape == expected.shape:
+        elsewhere = got.masked_fill(got.isnan() & (expected == 0), 0)
+        if TENSOR.same(elsewhere, expected):
+            return (
+                f"{given} has nan or inf in the rows of padding. Nobody reads these rows, but in "
+                "the next layer they are values, and 0 times nan is nan."
+            )
+    return TENSOR.difference(got, expected, given, by_place=True)
+
+
 ATTEND_TO_REAL = Exercise(
     id="03-3",
     title="Look at real pieces only",
     function="attend_to_real",
     minutes=10,
     difficulty=3,
-    more=check_attend_to_real,
-    slips=(
-        *SLIPS,
-        Slip(_attend_both_masked, "nan-in-padding-rows"),
-        Slip(_attend_after_with_a_little, "masked-after-softmax"),
-        Slip(_attend_clearing_in_place, "changes-its-input"),
+    right=_attend,
+    cases=(
+        case(
+            torch.tensor([[2.0, 0, 0, 0], [0, 2, 0, 0], [0, 0, 2, 0]]),
+            torch.tensor([[0.0, 1, 2, 0], [1, 0, 1, 1], [3, 2, 1, 0]]),
+            torch.tensor([[1.0, 10], [2, 20], [4, 80]]),
+            _where_real(3, 2),
+        ),
+        _random_case(5, 3, 5, 1, 4),
+        _random_case(4, 2, 3, 0, 1, 3),
+        case(*SENTENCE, _where_real(4), hint="Here no piece is padding."),
+        _with_padding(1.0),
+        _with_padding(20_000.0),
     ),
+    kind=Kind(_read_rows, TENSOR.same, _difference),
+    properties=(WRONG_SHAPE,),
+    slips=(
+        Slip(
+            _attending(mask=_unmasked),
+            "mask-ignored",
+            "Padding is attended to like any piece: `real` is not used, or it masks rows and not "
+            f"columns. {BEFORE}",
+        ),
+        Slip(
+            _attending(mask=_unmasked, share=_masked_after),
+            "masked-after-softmax",
+            "The probabilities on padding are set to 0 after the softmax (or its values are), so "
+            f"the rest sums to less than 1. {BEFORE}",
+        ),
+        Slip(
+            _attending(mask=_unmasked, share=_renormalised),
+            "masked-after-softmax",
+            "Padding is masked after the softmax. Dividing again repairs the sum, but a large "
+            f"score on padding has left nothing to divide: 0 / 0 is nan. {BEFORE}",
+        ),
+        Slip(
+            _attending(
+                mask=_unmasked, share=lambda scores, real: _renormalised(scores, real, 1e-9)
+            ),
+            "masked-after-softmax",
+            "Padding is masked after the softmax. Dividing again repairs the sum, but a large "
+            f"score on padding has left nothing to divide. {BEFORE}",
+        ),
+        Slip(
+            _attending(mask=lambda scores, real: scores * real),
+            "score-0",
+            "The scores of padding are 0, but exp(0) is 1: padding still gets a share. Only the "
+            f"score minus infinity gives exp = 0. {BEFORE}",
+        ),
+        Slip(
+            _attending(mask=lambda scores, real: scores - 1.0 * ~real),
+            "too-little-taken-off",
+            f"1 is taken off the scores of padding: exp makes that a third, not 0. {BEFORE}",
+        ),
+        Slip(
+            _attending(mask=lambda scores, real: scores - 10_000.0 * ~real),
+            "too-little-taken-off",
+            "10,000 is taken off the scores of padding (as BERT's first code did). That is enough "
+            f"for everyday scores, but here padding holds larger ones. {BEFORE}",
+        ),
+        Slip(
+            _attending(mask=lambda scores, real: _hide_padding(scores, ~real)),
+            "mask-inverted",
+            "It is the other way round: only padding is attended to. `real` is True for the pieces "
+            "that stay, so ~real says where the scores go.",
+        ),
+        Slip(
+            _attending(mask=lambda scores, real: _hide_padding(scores, real[:, None])),
+            "masks-rows",
+            "The rows of padding are masked: that takes their questions away, and the real pieces "
+            "still look at padding. Mask columns, one for each key: real, not real[:, None].",
+        ),
+        Slip(
+            _attending(mask=lambda scores, real: scores + ~real * -math.inf),
+            "0-times-infinity",
+            "Everything is nan: where a key is real, False * -math.inf is 0 times infinity, and "
+            "that is nan. Fill instead of multiplying: scores.masked_fill(~real, -math.inf).",
+        ),
+        Slip(
+            _attending(score=lambda q, k: q @ k.T),
+            "not-scaled",
+            "The dot products are not divided by the root of the head size.",
+        ),
+        Slip(
+            lambda q, k, v, real: _hide_padding(_scores(q, k), real).softmax(dim=1),
+            "returns-probabilities",
+            "These are the probabilities. The mean of the values is still to come: probabilities "
+            "@ values.",
+        ),
+        Slip(
+            _attending(share=lambda scores, real: scores.softmax(dim=1).T),
+            "wrong-axis",
+            "The weighted sum runs over the queries. It runs over the keys, the columns: "
+            "probabilities @ values, without a transpose.",
+        ),
+        Slip(
+            _attending(share=lambda scores, real: scores.softmax(dim=0)),
+            "columns",
+            "The softmax runs down the columns. Each row sums to 1: dim=1.",
+        ),
+        Slip(
+            _attending(score=lambda q, k: _scores(k, q)),
+            "queries-and-keys-swapped",
+            "Queries and keys are swapped: a row of the scores belongs to one query.",
+        ),
+        Slip(
+            lambda q, k, v, real: _attend(q[real], k[real], v[real], real[real]),
+            "drops-rows",
+            "Rows are missing: there is one for each query, padding's too, so that the shape "
+            "stays.",
+        ),
+        Slip(
+            _attending(share=lambda scores, real: scores),
+            "no-softmax",
+            "The softmax is missing: scores become probabilities before they weigh the values.",
+        ),
+        Slip(
+            _attending(mask=lambda scores, real: _hide_padding(scores, real & real[:, None])),
+            "nan-in-padding-rows",
+            "Mask keys (columns) only: a padding query may look at the real pieces like any other.",
+        ),
+        Slip(_attend_clearing_in_place, CHANGES, IN_PLACE),
+    ),
+    hint="Score, mask, softmax, weighted sum: in this order.",
     alternative=_attend_alternative,
 )

@@ -1,7 +1,8 @@
 """The exercises of lesson 04, in order: one file each."""
 
+from spanbert_teach.exercises.encoder.gelu import GELU
 from spanbert_teach.exercises.encoder.how_many_parameters import HOW_MANY_PARAMETERS
-from spanbert_teach.exercises.encoder.normalise import GELU, NORMALISE
+from spanbert_teach.exercises.encoder.normalise import NORMALISE
 from spanbert_teach.exercises.encoder.one_layer import ONE_LAYER
 from spanbert_teach.exercises.encoder.sum_of_tables import SUM_OF_TABLES
 

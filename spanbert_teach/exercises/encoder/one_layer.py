@@ -6,13 +6,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from spanbert_teach.exercises.checking import call_uncopied, expect
-from spanbert_teach.exercises.form import Exercise, Slip
-from spanbert_teach.exercises.tensors import (
-    expect_tensor,
-    random_tensor,
-    tensor_call,
-)
+from spanbert_teach.exercises.checking import CHANGES, call_uncopied, expect, shown_call
+from spanbert_teach.exercises.form import Exercise, Slip, case
+from spanbert_teach.exercises.tensors import IN_PLACE, TENSOR, WRONG_SHAPE, random_tensor
 
 
 class Named:
@@ -34,120 +30,21 @@ def _layer(x, attention, feed_forward, norm1, norm2):
     return norm2(hidden + feed_forward(hidden))
 
 
-def _pre_norm(x, attention, feed_forward, norm1, norm2):
-    hidden = x + attention(norm1(x))
-    return hidden + feed_forward(norm2(hidden))
+def _layer_attention_twice(x, attention, feed_forward, norm1, norm2):
+    inner = feed_forward(norm1(x + attention(x)))
+    return norm2(norm1(x + attention(x)) + inner)
 
 
-def _norm_before_adding(x, attention, feed_forward, norm1, norm2):
-    hidden = x + norm1(attention(x))
-    return hidden + norm2(feed_forward(hidden))
-
-
-def _without_first_norm(x, attention, feed_forward, norm1, norm2):
-    hidden = x + attention(x)
+def _layer_in_place(x, attention, feed_forward, norm1, norm2):
+    x += attention(x)
+    hidden = norm1(x)
     return norm2(hidden + feed_forward(hidden))
 
 
-def _feed_forward_first(x, attention, feed_forward, norm1, norm2):
-    hidden = norm1(x + feed_forward(x))
-    return norm2(hidden + attention(hidden))
-
-
-def _without_residual(x, attention, feed_forward, norm1, norm2):
-    return norm2(feed_forward(norm1(attention(x))))
-
-
-SLIPS = (
-    Slip(
-        _pre_norm,
-        "pre-norm",
-        "Here the norms stand before the attention and the feed-forward network. Many later "
-        "models do it so; in BERT each stands last, after the addition.",
-    ),
-    Slip(
-        _norm_before_adding,
-        "norm-before-adding",
-        "Each norm is applied to what comes out, before it is added. Add first, then normalise "
-        "the sum.",
-    ),
-    Slip(
-        lambda x, attention, feed_forward, norm1, norm2: _layer(
-            x, lambda x: attention(x) - x, feed_forward, norm1, norm2
-        ),
-        "no-first-residual",
-        "After the attention, x is not added: norm1(x + attention(x)).",
-    ),
-    Slip(
-        lambda x, attention, feed_forward, norm1, norm2: norm2(
-            feed_forward(norm1(x + attention(x)))
-        ),
-        "no-second-residual",
-        "After the feed-forward network, what went into it is not added.",
-    ),
-    Slip(
-        _without_residual,
-        "no-residuals",
-        "What went in is never added: neither x after the attention, nor what went into the "
-        "feed-forward network.",
-    ),
-    Slip(
-        lambda x, attention, feed_forward, norm1, norm2: norm2(
-            x + feed_forward(norm1(x + attention(x)))
-        ),
-        "second-residual-from-x",
-        "The second time x is added again. Add what went into the feed-forward network, the "
-        "output of norm1.",
-    ),
-    Slip(
-        lambda x, attention, feed_forward, norm1, norm2: _layer(
-            x, attention, feed_forward, norm2, norm1
-        ),
-        "norms-swapped",
-        "The norms are swapped: norm1 follows the attention, norm2 the feed-forward network.",
-    ),
-    Slip(
-        lambda x, attention, feed_forward, norm1, norm2: _layer(
-            x, attention, feed_forward, norm1, norm1
-        ),
-        "norm1-twice",
-        "norm1 is used twice: each has weights of its own, and norm2 comes last.",
-    ),
-    Slip(
-        lambda x, attention, feed_forward, norm1, norm2: norm2(
-            norm1(x + attention(x)) + feed_forward(x)
-        ),
-        "feed-forward-on-x",
-        "The feed-forward network gets x. It gets what comes out of norm1.",
-    ),
-    Slip(
-        _without_first_norm,
-        "no-first-norm",
-        "norm1 is missing: it follows the first addition, before the feed-forward network.",
-    ),
-    Slip(
-        lambda x, attention, feed_forward, norm1, norm2: _layer(
-            x, attention, feed_forward, norm1, lambda x: x
-        ),
-        "no-second-norm",
-        "norm2 is missing: it comes last, after the second addition.",
-    ),
-    Slip(
-        lambda x, attention, feed_forward, norm1, norm2: norm1(x + attention(x)),
-        "first-half-only",
-        "This is the first half of the layer. The feed-forward network is missing.",
-    ),
-    Slip(
-        _feed_forward_first,
-        "feed-forward-first",
-        "The attention comes first, then the feed-forward network.",
-    ),
-    Slip(
-        lambda x, attention, feed_forward, norm1, norm2: norm2(x + feed_forward(x)),
-        "second-half-only",
-        "The attention is missing: this is the second half of the layer alone.",
-    ),
-)
+def _layer_alternative(x, attention, feed_forward, norm1, norm2):
+    for part, norm in ((attention, norm1), (feed_forward, norm2)):
+        x = norm(part(x) + x)
+    return x
 
 
 def _small() -> tuple[Named, ...]:
@@ -178,52 +75,16 @@ def _real(hidden: int, dtype: torch.dtype) -> tuple[Named, ...]:
     )
 
 
-def check_one_layer(fn) -> None:
-    """`one_layer(x, attention, feed_forward, norm1, norm2)`: add, then normalise, twice."""
-    for x, functions in (
-        (torch.tensor([[1.0, 2.0], [3.0, 4.0]]), _small()),
-        (random_tensor(3, 5, seed=1), _real(5, torch.float32)),
-        (random_tensor(2, 3, 4, seed=2).double(), _real(4, torch.float64)),
-    ):
-        expect_tensor(
-            fn,
-            x,
-            *functions,
-            right=_layer,
-            slips=SLIPS,
-            hint="norm1 of x + attention(x); of that, norm2 of it + feed_forward of it.",
-        )
+def expect_one_call_each(fn) -> None:
+    """Raise `Wrong` unless each function is called once."""
     x, functions = torch.tensor([[1.0, 2.0]]), _small()
     call_uncopied(fn, x, *functions)
     for function in functions:
         expect(
             function.calls == 1,
-            f"{tensor_call(fn, x, *functions)} calls {function.name} {function.calls} times. Call "
-            "it once and keep what it returns: in training, dropout makes each call a different "
-            "one, and it is the most work.",
+            f"{shown_call(fn, x, *functions)} calls {function.name} {function.calls} times.",
             "called-twice",
         )
-
-
-def _layer_attention_twice(x, attention, feed_forward, norm1, norm2):
-    inner = feed_forward(norm1(x + attention(x)))
-    return norm2(norm1(x + attention(x)) + inner)
-
-
-def _layer_in_place(x, attention, feed_forward, norm1, norm2):
-    x += attention(x)
-    hidden = norm1(x)
-    return norm2(hidden + feed_forward(hidden))
-
-
-def _layer_returns_a_pair(x, attention, feed_forward, norm1, norm2):
-    return _layer(x, attention, feed_forward, norm1, norm2), attention(x)
-
-
-def _layer_alternative(x, attention, feed_forward, norm1, norm2):
-    for part, norm in ((attention, norm1), (feed_forward, norm2)):
-        x = norm(part(x) + x)
-    return x
 
 
 ONE_LAYER = Exercise(
@@ -232,12 +93,99 @@ ONE_LAYER = Exercise(
     function="one_layer",
     minutes=6,
     difficulty=2,
-    more=check_one_layer,
-    slips=(
-        *SLIPS,
-        Slip(_layer_attention_twice, "called-twice"),
-        Slip(_layer_in_place, "changes-its-input"),
-        Slip(_layer_returns_a_pair, "not-a-tensor"),
+    right=_layer,
+    cases=(
+        case(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), *_small()),
+        case(random_tensor(3, 5, seed=1), *_real(5, torch.float32)),
+        case(random_tensor(2, 3, 4, seed=2).double(), *_real(4, torch.float64)),
     ),
+    kind=TENSOR,
+    properties=(WRONG_SHAPE,),
+    slips=(
+        Slip(
+            lambda x, a, f, one, two: (hidden := x + a(one(x))) + f(two(hidden)),
+            "pre-norm",
+            "Here the norms stand before the attention and the feed-forward network. Many later "
+            "models do it so; in BERT each stands last, after the addition.",
+        ),
+        Slip(
+            lambda x, a, f, one, two: (hidden := x + one(a(x))) + two(f(hidden)),
+            "norm-before-adding",
+            "Each norm is applied to what comes out, before it is added. Add first, then normalise "
+            "the sum.",
+        ),
+        Slip(
+            lambda x, a, f, one, two: _layer(x, lambda x: a(x) - x, f, one, two),
+            "no-first-residual",
+            "After the attention, x is not added: norm1(x + attention(x)).",
+        ),
+        Slip(
+            lambda x, a, f, one, two: two(f(one(x + a(x)))),
+            "no-second-residual",
+            "After the feed-forward network, what went into it is not added.",
+        ),
+        Slip(
+            lambda x, a, f, one, two: two(f(one(a(x)))),
+            "no-residuals",
+            "What went in is never added: neither x after the attention, nor what went into the "
+            "feed-forward network.",
+        ),
+        Slip(
+            lambda x, a, f, one, two: two(x + f(one(x + a(x)))),
+            "second-residual-from-x",
+            "The second time x is added again. Add what went into the feed-forward network, the "
+            "output of norm1.",
+        ),
+        Slip(
+            lambda x, a, f, one, two: _layer(x, a, f, two, one),
+            "norms-swapped",
+            "The norms are swapped: norm1 follows the attention, norm2 the feed-forward network.",
+        ),
+        Slip(
+            lambda x, a, f, one, two: _layer(x, a, f, one, one),
+            "norm1-twice",
+            "norm1 is used twice: each has weights of its own, and norm2 comes last.",
+        ),
+        Slip(
+            lambda x, a, f, one, two: two(one(x + a(x)) + f(x)),
+            "feed-forward-on-x",
+            "The feed-forward network gets x. It gets what comes out of norm1.",
+        ),
+        Slip(
+            lambda x, a, f, one, two: _layer(x, a, f, lambda x: x, two),
+            "no-first-norm",
+            "norm1 is missing: it follows the first addition, before the feed-forward network.",
+        ),
+        Slip(
+            lambda x, a, f, one, two: _layer(x, a, f, one, lambda x: x),
+            "no-second-norm",
+            "norm2 is missing: it comes last, after the second addition.",
+        ),
+        Slip(
+            lambda x, a, f, one, two: one(x + a(x)),
+            "first-half-only",
+            "This is the first half of the layer. The feed-forward network is missing.",
+        ),
+        Slip(
+            lambda x, a, f, one, two: _layer(x, f, a, one, two),
+            "feed-forward-first",
+            "The attention comes first, then the feed-forward network.",
+        ),
+        Slip(
+            lambda x, a, f, one, two: two(x + f(x)),
+            "second-half-only",
+            "The attention is missing: this is the second half of the layer alone.",
+        ),
+        Slip(
+            _layer_attention_twice,
+            "called-twice",
+            "Call it once and keep what it returns: in training, dropout makes each call a "
+            "different one, and it is the most work.",
+        ),
+        Slip(_layer_in_place, CHANGES, IN_PLACE),
+        Slip(lambda x, a, f, one, two: (_layer(x, a, f, one, two), a(x)), "not-a-tensor"),
+    ),
+    hint="norm1 of x + attention(x); of that, norm2 of it + feed_forward of it.",
+    more=expect_one_call_each,
     alternative=_layer_alternative,
 )

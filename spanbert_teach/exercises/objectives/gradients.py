@@ -2,18 +2,16 @@
 
 import copy
 from collections.abc import Callable
-from typing import Any
 
 import torch
 from torch import Tensor
 
-from spanbert_teach.exercises.checking import Wrong, call_uncopied, expect
-from spanbert_teach.exercises.tensors import tensor_call
+from spanbert_teach.exercises.checking import Wrong, call_uncopied, expect, shown_call
 
 NO_GRADIENT = "no-gradient"
 
 
-def expect_gradients(fn: Callable, *args: Any, of: dict[str, int], hint: str) -> list[Tensor]:
+def expect_gradients(fn: Callable, *, args: tuple, of: dict[str, int], hint: str) -> list[Tensor]:
     """Call the learner's function and take the gradient of its result, summed to one number.
 
     Args:
@@ -34,7 +32,7 @@ def expect_gradients(fn: Callable, *args: Any, of: dict[str, int], hint: str) ->
         return gradients(
             result,
             {name: theirs[place] for name, place in of.items()},
-            given=tensor_call(fn, *args),
+            given=shown_call(fn, *args),
             hint=hint,
         )
 

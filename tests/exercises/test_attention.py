@@ -1,19 +1,17 @@
 """What the proof of every exercise does not show of lesson 03: other styles, strange results."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
 from spanbert_teach.exercises.attention import EXERCISES
-from spanbert_teach.exercises.attention.attend_to_real import SLIPS
-from spanbert_teach.exercises.attention.fit import FIT_SLIPS, SOFTMAX_SLIPS
-from spanbert_teach.exercises.attention.into_heads import HEAD_SLIPS, SHARE_SLIPS
-from spanbert_teach.exercises.checking import Wrong
 from spanbert_teach.exercises.encoder import EXERCISES as ENCODER_EXERCISES
-from spanbert_teach.exercises.judging import RIGHT, judge
-from spanbert_teach.exercises.tensors import expect_tensor, random_tensor, shown_tensor
+from spanbert_teach.exercises.form import case
+from spanbert_teach.exercises.judging import RIGHT, WRONG, judge
+from spanbert_teach.exercises.tensors import random_tensor
 from spanbert_teach.model import attend, attention_probabilities, attention_scores, split_heads
 
 BY_ID = {exercise.id: exercise for exercise in EXERCISES}
@@ -155,9 +153,11 @@ def test_wrong_in_another_style_gets_the_same_hint(exercise_id, answer, misconce
     assert verdict.misconception == misconception, str(verdict)
 
 
-@pytest.mark.parametrize("slips", [FIT_SLIPS, SOFTMAX_SLIPS, SLIPS, HEAD_SLIPS, SHARE_SLIPS])
-def test_every_hint_is_a_sentence(slips):
-    assert all(len(slip.hint) > 20 and slip.hint.endswith((".", ")", "?")) for slip in slips)
+@pytest.mark.parametrize("exercise", EXERCISES, ids=lambda exercise: exercise.id)
+def test_every_hint_is_a_sentence(exercise):
+    hints = [slip.hint for slip in exercise.slips if slip.hint]
+    assert all(len(hint) > 20 and hint.endswith((".", ")", "?")) for hint in hints)
+    assert len(hints) > len(exercise.slips) - 3
 
 
 # --- the answers are the library's ---------------------------------------------------------------
@@ -190,10 +190,10 @@ def test_heads_are_the_librarys():
 # --- the words -----------------------------------------------------------------------------------
 
 
-def message(fn, *args, right, slips=(), rows=None):
-    with pytest.raises(Wrong) as caught:
-        expect_tensor(fn, *args, right=right, slips=slips, hint="A hint.", rows=rows)
-    return caught.value.message
+def verdict(answer, x, right):
+    """What a tensor exercise with this case alone says."""
+    changes = {"cases": (case(x),), "right": right, "slips": (), "hint": "A hint."}
+    return judge(replace(BY_ID["03-2"], **changes), answer)
 
 
 def test_few_numbers_are_shown_and_of_many_the_first_that_differs():
@@ -206,32 +206,46 @@ def test_few_numbers_are_shown_and_of_many_the_first_that_differs():
         return twice
 
     few, many = torch.tensor([[1.0, 2.0]]), torch.ones(9, 9, dtype=torch.float64)
-    assert message(twice_but_for_one, few, right=twice) == (
+    assert verdict(twice_but_for_one, few, twice).message == (
         "twice_but_for_one(tensor([[1., 2.]])) should be [[2, 4]], but is [[2, 4.0001]].\nA hint."
     )
-    assert message(twice_but_for_one, many, right=twice) == (
+    assert verdict(twice_but_for_one, many, twice).message == (
         "In twice_but_for_one(a tensor of shape (9, 9)), the number at [8, 8] should be 2, but is "
         "2.0001.\nA hint."
     )
-    assert shown_tensor(few) == "tensor([[1., 2.]])" and shown_tensor("sea") == "'sea'"
 
 
-def test_only_the_rows_that_count_are_compared():
-    x, rows = torch.ones(3, 2), torch.tensor([True, True, False])
-
-    def other_last(x):
-        return torch.cat([x[:2], 7 * x[2:]])
-
-    expect_tensor(other_last, x, right=lambda x: x, slips=(), hint="", rows=rows)
-    assert "the number at [2, 0] should be 1, but is 7" in message(
-        other_last, x, right=lambda x: x, rows=~rows
+def test_a_wrong_shape_is_named_and_the_exercise_says_which_is_right():
+    found = verdict(lambda x: x[0], torch.ones(2, 3), lambda x: x)
+    assert found.misconception == "wrong-shape"
+    assert found.message == (
+        "<lambda>(tensor([[1., 1., 1.], [1., 1., 1.]])) should have the shape (2, 3), but its "
+        "shape is (3,).\nA hint."
     )
 
 
 def test_tolerance():
     x = torch.tensor([1.0, 1000.0], dtype=torch.float64)
-    expect_tensor(lambda x: x * (1 + 5e-6), x, right=lambda x: x, slips=(), hint="")
-    assert "should be [1, 1000], but is [1.01, 1010]" in message(
-        lambda x: x * 1.01, x, right=lambda x: x
-    )
-    assert message(lambda x: x * (1 + 3e-5), x, right=lambda x: x)
+    assert verdict(lambda x: x * (1 + 5e-6), x, lambda x: x).state == RIGHT
+    found = verdict(lambda x: x * 1.01, x, lambda x: x)
+    assert "should be [1, 1000], but is [1.01, 1010]" in found.message
+    assert verdict(lambda x: x * (1 + 3e-5), x, lambda x: x).state == WRONG
+
+
+def attends(change):
+    """The right attention, but for what `change` makes of it: takes the result and `real`."""
+    return lambda *args: change(BY_ID["03-3"].alternative(*args), args[3])
+
+
+def test_the_rows_of_padding_may_hold_any_finite_numbers():
+    for number in (0.0, 7.0, 1e30):
+        answer = attends(lambda out, real, n=number: torch.where(real[:, None], out, n))
+        assert judge(BY_ID["03-3"], answer).state == RIGHT
+    for number in (math.nan, math.inf):
+        answer = attends(lambda out, real, n=number: torch.where(real[:, None], out, n))
+        found = judge(BY_ID["03-3"], answer)
+        assert found.misconception == "nan-in-padding-rows"
+        assert "has nan or inf in the rows of padding" in found.message
+    found = judge(BY_ID["03-3"], attends(lambda out, real: out + real[:, None]))
+    assert (found.state, found.misconception) == (WRONG, "other")
+    assert "the number at [0, 0] should be 1.731, but is 2.731" in found.message
