@@ -264,8 +264,9 @@ def test_prose_checker_rejects(tmp_path):
 def test_runs_strictly_as_recorded_and_offline(notebook_path, tmp_path):
     """nbval runs the notebook with the network off and compares every output that is recorded."""
     log = tmp_path / "network.txt"
-    command = [sys.executable, "-m", "pytest", "--nbval", "--nbval-current-env", "-q"]
-    command += ["--nbval-cell-timeout=120", "-p", "no:cacheprovider", "-x", "--no-header"]
+    command = [sys.executable, "-m", "pytest", "--disable-plugin-autoload", "-p", "nbval"]
+    command += ["--nbval", "--nbval-current-env", "--nbval-cell-timeout=120"]
+    command += ["-p", "no:cacheprovider", "-x", "-q", "--no-header"]
     command += [f"--nbval-sanitize-with={ROOT / 'tests' / 'nbval_sanitize.cfg'}"]
     environment = kernel_environment(tmp_path / "home", log)
     environment.pop("PYTEST_ADDOPTS", None)
