@@ -1,6 +1,6 @@
 """SpanBERT from Scratch: the small library behind the notebook course.
 
-One module is one idea is one lesson; text flows through them in this order:
+One file is one idea; text flows through them in this order:
 text -> pieces -> blocks -> masked batch -> hidden states -> two losses -> a view.
 """
 

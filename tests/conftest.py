@@ -1,12 +1,11 @@
 """What all tests share: the lessons as parameters, and result tests as part of the contract."""
 
 import os
-import re
 
 import pytest
+from selection import concerns, places_of
 
-from spanbert_teach.exercises.lookup import LESSONS
-from tools.notebooks import code_cells, lessons, read, recorded, solution_path, tagged
+from tools.notebooks import lessons, read, recorded, solution_path, tagged
 
 
 def pytest_configure(config):
@@ -50,29 +49,10 @@ def pytest_collection_modifyitems(config, items):
             item.add_marker(pytest.mark.contract)
     if os.environ.get("LESSON", "").strip():
         [lesson] = lessons()
-        names = modules_of(lesson)
-        kept = [item for item in items if concerns(item, lesson.name[:2], names)]
+        places = places_of(lesson)
+        kept = [item for item in items if concerns(item, lesson.name[:2], places)]
         config.hook.pytest_deselected(items=[item for item in items if item not in kept])
         items[:] = kept
-
-
-def modules_of(lesson) -> set[str]:
-    """The test modules that a change of this lesson, or of the code that it shows, can fail."""
-    notebook = read(lesson)
-    shown = {name.rpartition(".")[0] for name in tagged(notebook, "library")}
-    always = {"test_contract", "test_guard", "test_views", f"test_lesson_{lesson.name[:2]}"}
-    always |= {"test_colab", "test_classic"}  # `make compat` alone collects these
-    code = "\n".join(cell.source for cell in code_cells(notebook))
-    views = re.findall(r"spanbert_teach\.views(?:\.| import )(\w+)", code)
-    always |= {f"test_{view}_view" for view in views}
-    always |= {f"test_exercises_{LESSONS[lesson.name[:2]].rpartition('.')[2]}"}
-    return always | {f"test_{module.rpartition('.')[2]}" for module in shown}
-
-
-def concerns(item, number: str, modules: set[str]) -> bool:
-    """`make test LESSON=02`: whether a test says something about that lesson."""
-    exercise = getattr(item, "callspec", None) and item.callspec.params.get("exercise")
-    return item.path.stem in modules or getattr(exercise, "lesson", None) == number
 
 
 @pytest.fixture

@@ -23,6 +23,7 @@ from tools.notebooks import (
     ROOT,
     code_cells,
     has,
+    is_deeper,
     kernel_environment,
     lessons,
     read,
@@ -150,6 +151,41 @@ def test_results_come_from_hand_built_steps(lesson):
     assert not {name: names for name, names in taken.items() if names}
 
 
+def needed_from_elsewhere(notebook) -> set[str]:
+    """Names that a cell uses, though only a *Deeper* section which it is not in defines them."""
+    homes: dict[str, set[int]] = {}
+    needed, section = set(), 0
+    for cell, deeper in zip(notebook.cells, is_deeper(notebook), strict=True):
+        if cell.cell_type == "markdown":
+            # Each *Deeper* section has a number of its own; all of the core path is 0.
+            opens = deeper and re.match(r"#+ Deeper", cell.source)
+            section = section + 1 if opens else section
+        elif cell.source.strip():
+            here = section if deeper else 0
+            defined, used = names_of(cell.source)
+            needed |= {n for n in used if n in homes and not homes[n] & {0, here}} - defined
+            for name in defined:
+                homes.setdefault(name, set()).add(here)
+    return needed
+
+
+def test_deeper_sections_can_be_skipped(lesson):
+    """Neither the core path nor another *Deeper* section needs what one of them defines."""
+    assert not needed_from_elsewhere(read(lesson))
+
+
+def test_what_a_deeper_section_defines_is_missed_elsewhere():
+    def lesson_of(*sources):
+        kinds = {True: nbformat.v4.new_markdown_cell, False: nbformat.v4.new_code_cell}
+        cells = [kinds[source.startswith("#")](source) for source in sources]
+        return nbformat.v4.new_notebook(cells=cells)
+
+    first = ["x = 1", "## Deeper: a", "y = x", "print(y)", "## Deeper: b"]
+    assert not needed_from_elsewhere(lesson_of(*first, "y = 2", "print(x, y)"))
+    assert needed_from_elsewhere(lesson_of(*first, "print(y)")) == {"y"}
+    assert needed_from_elsewhere(lesson_of(*first, "## Recap", "print(y)")) == {"y"}
+
+
 def test_a_lesson_builds_by_hand_what_later_ones_take_as_data():
     assert "blocks" in data_of("02") and not {"blocks", "load_tokenizer"} & data_of("01")
 
@@ -228,8 +264,9 @@ def test_prose_checker_rejects(tmp_path):
 def test_runs_strictly_as_recorded_and_offline(notebook_path, tmp_path):
     """nbval runs the notebook with the network off and compares every output that is recorded."""
     log = tmp_path / "network.txt"
-    command = [sys.executable, "-m", "pytest", "--nbval", "--nbval-current-env", "-q"]
-    command += ["--nbval-cell-timeout=120", "-p", "no:cacheprovider", "-x", "--no-header"]
+    command = [sys.executable, "-m", "pytest", "--disable-plugin-autoload", "-p", "nbval"]
+    command += ["--nbval", "--nbval-current-env", "--nbval-cell-timeout=120"]
+    command += ["-p", "no:cacheprovider", "-x", "-q", "--no-header"]
     command += [f"--nbval-sanitize-with={ROOT / 'tests' / 'nbval_sanitize.cfg'}"]
     environment = kernel_environment(tmp_path / "home", log)
     environment.pop("PYTEST_ADDOPTS", None)

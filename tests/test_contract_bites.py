@@ -14,14 +14,14 @@ from spanbert_teach.my_lessons import refresh
 from tools.notebooks import ROOT, read, recorded, tagged, write
 
 LESSON = "00"
-TESTS = ["conftest.py", "nbval_sanitize.cfg", "test_contract.py", "test_guard.py"]
+TESTS = ["conftest.py", "selection.py", "nbval_sanitize.cfg", "test_contract.py", "test_guard.py"]
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture
-def copy(tmp_path) -> Path:
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory) -> Path:
     """A checkout that holds one lesson and all that its contract needs."""
-    root = tmp_path / "checkout"
+    root = tmp_path_factory.mktemp("bites") / "checkout"
     for name in ["spanbert_teach", "tools", "tests/results"]:
         shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
     names = ["pyproject.toml", "README.md", "CONTRIBUTING.md", "notebooks/minutes.json"]
@@ -35,11 +35,18 @@ def copy(tmp_path) -> Path:
     return root
 
 
+@pytest.fixture
+def copy(checkout, tmp_path) -> Path:
+    """A checkout of the test's own, to plant something in."""
+    return shutil.copytree(checkout, tmp_path / "checkout")
+
+
 def first_failure(root: Path) -> str:
     """Run `pytest -m contract` in the copy; the name of the test that fails, "" when all pass."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST_")}
+    options = ["-x", "-q", "-p", "no:cacheprovider", "--disable-plugin-autoload"]
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-m", "contract", "-x", "-q", "-p", "no:cacheprovider"],
+        [sys.executable, "-m", "pytest", "-m", "contract", *options],
         cwd=root,
         env={**environment, "LESSON": LESSON},
         capture_output=True,

@@ -6,14 +6,13 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from spanbert_teach.exercises import span_masking_chance as chance
 from spanbert_teach.exercises.checking import CRASH, ENDLESS
 from spanbert_teach.exercises.judging import RIGHT, WRONG, judge
-from spanbert_teach.exercises.span_masking import EXERCISES
-from spanbert_teach.exercises.span_masking_chance import Draws
-from spanbert_teach.exercises.span_masking_draw import TASKS
-from spanbert_teach.exercises.span_masking_hints import HINTS
-from spanbert_teach.exercises.span_masking_rules import (
+from spanbert_teach.exercises.span_masking import EXERCISES, chance
+from spanbert_teach.exercises.span_masking.chance import Draws
+from spanbert_teach.exercises.span_masking.choose_masked import TASKS
+from spanbert_teach.exercises.span_masking.choose_masked_hints import HINTS
+from spanbert_teach.exercises.span_masking.choose_masked_rules import (
     RIGHT_RULE,
     RULES,
     SUBTLE,
@@ -40,7 +39,7 @@ SAID = {
 
 @pytest.mark.parametrize(("id", "misconception"), SAID, ids=" ".join)
 def test_the_words_name_the_mistake(id, misconception):
-    answers = [w.answer for w in BY_ID[id].wrong if w.misconception == misconception]
+    answers = [w.answer for w in BY_ID[id].slips if w.misconception == misconception]
     assert answers
     for answer in answers:
         assert SAID[id, misconception] in judge(BY_ID[id], answer).message
@@ -157,7 +156,7 @@ def test_right_with_other_random_numbers(seed):
 
 def test_wrong_with_other_random_numbers(seed=1):
     """Each misconception is found out with any random numbers, not by luck."""
-    for wrong in BY_ID["02-3"].wrong:
+    for wrong in BY_ID["02-3"].slips:
         if wrong.misconception in ("own-randomness", "always-the-same"):
             continue  # these are cured by random numbers of our own
 
@@ -190,7 +189,7 @@ def test_a_loop_without_end_is_stopped():
 
 
 def test_reading_beyond_the_last_piece_says_that_the_block_ends():
-    for wrong in BY_ID["02-3"].wrong:
+    for wrong in BY_ID["02-3"].slips:
         if "reads_on" in wrong.answer.__name__:
             message = judge(BY_ID["02-3"], wrong.answer).message
             assert "IndexError" in message and "compare with `len(word_starts)`" in message
@@ -310,7 +309,7 @@ def test_shares_with_other_random_numbers(seed=1):
         return lambda *args: answer(*args[:4], np.random.default_rng([seed, args[4].seed]))
 
     assert judge(BY_ID["02-4"], other(BY_ID["02-4"].alternative)).state == RIGHT
-    for wrong in BY_ID["02-4"].wrong:
+    for wrong in BY_ID["02-4"].slips:
         if wrong.misconception != "own-randomness":
             assert judge(BY_ID["02-4"], other(wrong.answer)).state == WRONG
 

@@ -102,28 +102,28 @@ def test_a_list_without_the_pair_may_be_returned_itself():
 
 
 @pytest.mark.parametrize(
-    ("exercise_id", "answer", "words"),
+    ("exercise_id", "misconception", "words"),
     [
-        ("01-1", "_words_space_before", "'(small' still holds what comes after the mark"),
-        ("01-1", "_words_space_after", "'small)' still holds what comes before the mark"),
-        ("01-1", "_words_re_split", "keep a word only if it is not ''"),
-        ("01-2", "_cut_range_too_short", "Does your range begin at len(word)?"),
-        ("01-2", "_cut_marks_pile_up", "'####ness': \"##\" stands once"),
-        ("01-2", "_cut_lowered", "Capitals count"),
-        ("01-3", "_merge_visits_every_pair", "a `for` loop goes through every place"),
-        ("01-3", "_merge_lstrips", 'the last "#" is a letter'),
+        ("01-1", "no-border-after", "'(small' still holds what comes after the mark"),
+        ("01-1", "no-border-before", "'small)' still holds what comes before the mark"),
+        ("01-1", "empty-words", "keep a word only if it is not ''"),
+        ("01-2", "not-the-whole-rest", "Does your range begin at len(word)?"),
+        ("01-2", "marks-pile-up", "'####ness': \"##\" stands once"),
+        ("01-2", "ignores-case", "Capitals count"),
+        ("01-3", "visits-every-pair", "a `for` loop goes through every place"),
+        ("01-3", "strips-letters", 'the last "#" is a letter'),
         pytest.param(
             "01-5",
-            "_windows_for_ever",
+            ENDLESS,
             "Leave the loop at the first window that reaches the end",
             marks=needs_alarm,
         ),
     ],
 )
-def test_a_hint_names_the_mistake(exercise_id, answer, words, monkeypatch):
+def test_a_hint_names_the_mistake(exercise_id, misconception, words, monkeypatch):
     monkeypatch.setattr(checking, "LIMIT", 0.1)
-    (wrong,) = (w for w in BY_ID[exercise_id].wrong if w.answer.__name__ == answer)
-    assert words in judge(BY_ID[exercise_id], wrong.answer).message
+    slip = [s for s in BY_ID[exercise_id].slips if s.misconception == misconception][-1]
+    assert words in judge(BY_ID[exercise_id], slip.answer).message
 
 
 def test_capitals_may_not_be_lowered_for_the_look_up_either():

@@ -286,6 +286,25 @@ def test_tests_environment_serves_the_lab_but_not_the_other_way(steps):
     assert steps == []
 
 
+@pytest.mark.parametrize(("unkept", "lazy"), [("", True), ("1", False)])
+def test_pip_compiles_only_where_python_may_not_keep_what_it_compiles(
+    unkept, lazy, monkeypatch, tmp_path
+):
+    class Pip:
+        stdout = ()
+
+        def __init__(self, command, **_):
+            Pip.command = command
+
+        def wait(self):
+            return 0
+
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", unkept)
+    monkeypatch.setattr(setup.subprocess, "Popen", Pip)
+    setup.pip_install("torch", venv=tmp_path)
+    assert ("--no-compile" in Pip.command) is lazy and Pip.command[-1] == "torch"
+
+
 def test_a_changed_source_address_or_ruff_rule_installs_nothing(steps):
     setup.ensure("course")
     steps.clear()
@@ -383,8 +402,8 @@ def test_all_tests_run_in_two_halves_and_neither_hides_the_other(
     monkeypatch.setattr(setup.os, "cpu_count", lambda: 2)
     assert setup.main(["test"]) == status
     (first, threads), (second, alone) = called
-    assert first == ["-m", "pytest", "-m", "not browser", "-n", "2", "--dist", "loadfile"]
-    assert second == ["-m", "pytest", "-m", "browser"]
+    assert first == ["-m", "pytest", "-m", "not browser", "-n", "2", "--dist", "worksteal"]
+    assert second == ["-m", "pytest", "-m", "browser", "tests/browser"]
     assert (threads, alone) == ({"OMP_NUM_THREADS": "1"}, {})
 
 

@@ -1,4 +1,4 @@
-"""The wheel, installed elsewhere: its data is in it, and lesson 00 runs against it."""
+"""The wheel, installed elsewhere: its data is in it, and lesson 01 runs against it."""
 
 import json
 import os
@@ -12,10 +12,11 @@ import pytest
 from nbclient import NotebookClient
 
 ROOT = Path(__file__).resolve().parent.parent
-LESSON = ROOT / "notebooks" / "00_start_here.ipynb"
+LESSON = ROOT / "notebooks" / "01_tokenization.ipynb"
 
 LOOK = """
 import json, pathlib, spanbert_teach, spanbert_teach.doctor as doctor
+from spanbert_teach.checkpoints import load_model
 from spanbert_teach.paths import checkout, data_path
 print(json.dumps({
     "package": spanbert_teach.__file__,
@@ -24,6 +25,7 @@ print(json.dumps({
     "files": sorted(p.relative_to(data_path()).as_posix() for p in data_path().rglob("*")
                     if p.is_file()),
     "check": doctor.check_data().status,
+    "pieces": len(load_model("course").tokenizer),
     "needed": sorted(r.name for r in doctor.requirements()[0]),
     "course": sorted(r.name for r in doctor.requirements()[1]),
 }))
@@ -75,7 +77,7 @@ def test_installed_wheel_finds_its_data(elsewhere, tmp_path):
     assert Path(found["package"]).is_relative_to(elsewhere)
     assert Path(found["data"]).is_relative_to(elsewhere)
     assert found["checkout"] is False
-    assert found["check"] == "ok"
+    assert found["check"] == "ok" and found["pieces"] == 8192
     # The commit decides what is published, not what lies about in the folder.
     tracked = run("git", "ls-files", "-co", "--exclude-standard", "data", cwd=ROOT).split()
     assert found["files"] == sorted(name.removeprefix("data/") for name in tracked)
@@ -84,7 +86,7 @@ def test_installed_wheel_finds_its_data(elsewhere, tmp_path):
 
 
 @pytest.mark.slow
-def test_lesson_00_runs_against_the_wheel(elsewhere, tmp_path, monkeypatch):
+def test_lesson_01_runs_against_the_wheel(elsewhere, tmp_path, monkeypatch):
     for name, value in environment(elsewhere).items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("SPANBERT_TEACH_HOME", str(tmp_path / "my_lessons"))

@@ -3,13 +3,12 @@
 import torch
 from checkpoints.layouts import official, to_layout
 from checkpoints.tiny import MLM, SBO, TINY, heads, tiny, write_folder
-from pytest import approx, fixture, mark, raises
+from pytest import approx, fixture, mark
 from safetensors.torch import save_file
 
 from spanbert_teach import cli
 from spanbert_teach.checkpoints import WORDS, save_checkpoint
 from spanbert_teach.model import SpanBertConfig, SpanBertEncoder
-from spanbert_teach.views.checkpoint_difference import difference_picture, draw_difference
 from spanbert_teach.xray import difference, relative_difference, xray
 
 SEGMENTS = "embeddings.token_type_embeddings.weight"
@@ -160,21 +159,6 @@ def test_the_difference_of_two(tmp_path, saved):
     assert "shapes are (18, 8) and (30, 8)" in text and "- only in saved: pooler.dense.wei" in text
     assert "encoder.layer.[0-1].attention.self.query.weight            0 to 2" in text
     assert str(tmp_path) not in text
-
-
-def test_the_difference_as_a_picture(tmp_path, saved, capsys):
-    save_checkpoint(tmp_path / "b", tiny(3, pooler=True), provenance={}, extras=heads(MLM | SBO))
-    figure, alt = difference_picture(difference(saved, tmp_path / "b"))
-    ax = figure.axes[0]
-    labels = [label.get_text() for label in ax.get_xticklabels()]
-    assert labels == ["embeddings", "layer 0", "layer 1", "pooler", "MLM head", "SBO head"]
-    assert sum(len(dots.get_offsets()) for dots in ax.collections) == 54
-    assert alt.startswith("Relative difference of saved and b, a mark for each of 54 tensors")
-    assert "MLM head 0" in alt
-    draw_difference(difference(saved, tmp_path / "b"))
-    save(tmp_path / "c.safetensors", {"x": torch.ones(1)})
-    with raises(ValueError, match="no tensor in common"):
-        difference_picture(difference(saved, tmp_path / "c.safetensors"))
 
 
 # --- the command line ----------------------------------------------------------------------------

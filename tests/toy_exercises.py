@@ -1,39 +1,31 @@
 """A small lesson 99 on which the exercise workshop is tested: one exercise and its notebooks."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from spanbert_teach.exercises.checking import (
-    Exercise,
-    Wrong,
-    WrongAnswer,
-    call,
-    expect,
-    expect_call,
-    shown_call,
-)
+from spanbert_teach.exercises.checking import Wrong, call
+from spanbert_teach.exercises.form import Exercise, Kind, Property, Slip, case
+from spanbert_teach.exercises.kinds import expect_list
+
+LETTERS = ["a", "b", "c", "d", "e"]
 
 
-def check_windows(fn) -> None:
-    letters = ["a", "b", "c", "d", "e"]
-    whole = call(fn, letters, 2)
-    expect(
-        sum(len(window) for window in whole) >= 5,
-        f"{shown_call(fn, letters, 2)} loses letters.\nThe last window may be shorter.",
-        "drops-the-rest",
-    )
-    expect(
-        sum(len(window) for window in whole) == 5,
-        f"{shown_call(fn, letters, 2)} has letters twice.\nWindows do not overlap here.",
-        "overlaps",
-    )
-    cut = {"expected": [["a", "b"], ["c", "d"], ["e"]], "hint": "Windows are `size` long."}
-    expect_call(fn, letters, 2, **cut, misconception="wrong-size")
-    even = {"expected": [["a", "b"], ["c", "d"]], "hint": "No window is empty."}
-    expect_call(fn, letters[:4], 2, **even, misconception="empty-window")
-    expect_call(fn, [], 2, expected=[], hint="Nothing has no window.", misconception="empty")
+def right(words, size):
+    return [words[i : i + size] for i in range(0, len(words), size)]
+
+
+def read(got, given, *args):
+    expect_list(got, given, "windows")
+    for window in got:
+        expect_list(window, given, "lists")
+    return got
+
+
+def letters(windows):
+    return sum(map(len, windows))
 
 
 def drops_the_rest(words, size):
@@ -66,14 +58,34 @@ TOY = Exercise(
     function="windows",
     minutes=5,
     difficulty=2,
-    check=check_windows,
-    wrong=(
-        WrongAnswer(drops_the_rest, "drops-the-rest"),
-        WrongAnswer(overlaps, "overlaps"),
-        WrongAnswer(adds_an_empty_window, "empty-window"),
-        WrongAnswer(counts_windows, "wrong-size"),
-        WrongAnswer(forgets_to_return, "no-return"),
+    right=right,
+    cases=(
+        case(LETTERS, 2),
+        case(LETTERS[:4], 2),
+        case([], 2, hint="Nothing has no window.", misconception="empty"),
     ),
+    kind=Kind(read),
+    properties=(
+        Property(
+            lambda got, expected, *args: letters(got) < letters(expected),
+            "drops-letters",
+            "Letters are missing.",
+        ),
+        Property(
+            lambda got, expected, words, size: [w for w in got if len(w) > size],
+            "wrong-size",
+            "{} is too long. Windows are `size` long.",
+        ),
+    ),
+    slips=(
+        Slip(drops_the_rest, "drops-the-rest", "The last window may be shorter."),
+        Slip(overlaps, "overlaps", "Windows do not overlap here."),
+        Slip(adds_an_empty_window, "empty-window", "No window is empty."),
+        Slip(counts_windows, "wrong-size"),
+        Slip(lambda words, size: right(words, size) or [[]], "empty"),
+        Slip(forgets_to_return, "no-return"),
+    ),
+    hint="Windows follow each other.",
     alternative=another_style,
     equivalent_mutants={
         "dropped in: if not words:": "the loop does not run for an empty list",
@@ -88,15 +100,12 @@ def check_any_list(fn) -> None:
         raise Wrong("This should be a list.", "no-list")
 
 
-LENIENT = Exercise(
+LENIENT = replace(
+    TOY,
     id="99-2",
     title="Cut into windows, carelessly checked",
-    function="windows",
-    minutes=5,
-    difficulty=2,
-    check=check_any_list,
-    wrong=TOY.wrong,
-    alternative=another_style,
+    cases=(),
+    more=check_any_list,
     equivalent_mutants={"1 to 2 in: a line that is not there": "stale"},
 )
 

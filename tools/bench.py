@@ -31,7 +31,13 @@ import torch  # noqa: E402
 from tokenizers import BertWordPieceTokenizer  # noqa: E402
 from transformers import BertConfig, BertModel  # noqa: E402
 
-from spanbert_teach.corpus import SPLITS, blocks, course_documents  # noqa: E402
+from spanbert_teach.corpus import (  # noqa: E402
+    SPLITS,
+    BlockRows,
+    BlockTable,
+    blocks,
+    course_documents,
+)
 from spanbert_teach.device import choose_precision  # noqa: E402
 from spanbert_teach.masking import mask_batch, mask_block, piece_unigram, redraw  # noqa: E402
 from spanbert_teach.model import SpanBertConfig, SpanBertEncoder  # noqa: E402
@@ -105,37 +111,35 @@ def masking() -> dict[str, float | str]:
     specials = [tokenizer.id(token) for token in ("[PAD]", "[CLS]", "[SEP]", "[MASK]")]
     mask_id, rng, epoch = specials[-1], np.random.default_rng(1), 0
 
-    def full_rows(length: int, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def full_rows(length: int, count: int) -> BlockRows:
         stream = blocks(course_documents("validation"), tokenizer, length)
         found = [block for block in stream if len(block.ids) == length]
-        found = (found * (count // len(found) + 1))[:count]
-        ids = np.array([block.ids for block in found])
-        maskable = np.ones(ids.shape, dtype=bool)
-        maskable[:, [0, -1]] = False
-        return ids, np.array([block.word_starts for block in found]), maskable
+        table = BlockTable.of((found * (count // len(found) + 1))[:count])
+        return table.rows(range(count))
 
     short, long = full_rows(128, 64), full_rows(512, 64)
-    unigram = piece_unigram(long[0], len(tokenizer), specials)
+    unigram = piece_unigram(long.ids, len(tokenizer), specials)
     known = {"mask_id": mask_id, "unigram": unigram}
 
-    def batches(rows: tuple[np.ndarray, np.ndarray, np.ndarray], times: int) -> None:
+    def batches(rows: BlockRows, times: int) -> None:
         nonlocal epoch
+        arrays, index = (rows.ids, rows.word_starts, rows.maskable), np.arange(len(rows.ids))
         for _ in range(times):
             epoch += 1
-            mask_batch(*rows, seed=1, epoch=epoch, index=np.arange(len(rows[0])), **known)
+            mask_batch(*arrays, seed=1, epoch=epoch, index=index, **known)
 
     def one_by_one() -> None:
-        for ids, starts, _ in zip(*short, strict=True):
+        for ids, starts in zip(short.ids, short.word_starts, strict=True):
             mask_block(ids[1:-1], starts[1:-1], rng, **known)
 
-    text, starts = long[0][0, 1:501], long[1][0, 1:501]
+    text, starts = long.ids[0, 1:501], long.word_starts[0, 1:501]
     batches(short, 20)
     batches(long, 20)
     of_126, of_510 = by_turns(lambda: batches(short, 300), lambda: batches(long, 100))
     thousand, single = by_turns(lambda: redraw(text, starts, 1000, seed=1, **known), one_by_one)
 
-    for_step = tuple(part[:32] for part in short)
-    step, precision = training_step(for_step[0], len(tokenizer), known)
+    for_step = full_rows(128, 32)
+    step, precision = training_step(for_step.ids, len(tokenizer), known)
     step()
     for_masking, ten_steps = by_turns(
         lambda: batches(for_step, 300), lambda: [step() for _ in range(10)]

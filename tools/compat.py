@@ -3,6 +3,8 @@
 The tests themselves run in .venv: they need its tools. They start the lessons' kernels with the
 Python of .venv-compat, which has Colab's versions and no spanbert-teach until a set-up cell
 installs it. The classic notebook of .venv-compat draws ipywidgets 7, as Colab does.
+
+`python -m tools.compat --install` makes .venv-compat only; any Python can run that.
 """
 
 import hashlib
@@ -31,12 +33,14 @@ def ensure() -> None:
 
 
 def main(arguments: list[str]) -> int:
-    """Set up, then run the tests; returns pytest's exit status."""
+    """Set up, then run the tests; returns the exit status."""
     try:
         ensure()
     except Problem as problem:
         print(problem, file=sys.stderr)
         return 1
+    if arguments == ["--install"]:
+        return 0
     tests = ("tests/compat", "tests/browser/test_classic.py")
     return subprocess.call(
         [sys.executable, "-m", "pytest", *tests, *arguments],

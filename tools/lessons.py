@@ -9,13 +9,12 @@
 """
 
 import ast
-import json
-import math
 import os
 import re
 import sys
 import tempfile
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
@@ -24,12 +23,12 @@ from nbclient.exceptions import CellExecutionError
 from nbformat import NotebookNode
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from tools.minutes import minutes_in_table, minutes_line, store_processor_minutes
 from tools.notebooks import (
     NOTEBOOKS,
     ROOT,
     code_cells,
     has,
-    is_deeper,
     kernel_environment,
     lessons,
     read,
@@ -40,9 +39,9 @@ from tools.notebooks import (
     write,
 )
 
-WORDS_PER_MINUTE = 180
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
-MINUTES = NOTEBOOKS / "minutes.json"
+# A number with a unit of time, memory or share, and the blanks that align it: "  3.5 ms", "45%".
+MEASURED = re.compile(r" *\d[\d.,]* ?(?:ms|s|GB|%)(?!\w)")
 
 
 def project() -> tuple[str, str]:
@@ -108,47 +107,11 @@ def badge_source(lesson: Path) -> str:
     return f"{first}\n\n<small>{steps}</small>"
 
 
-def card_minutes(cell: NotebookNode) -> int:
-    found = re.search(r"(\d+) minutes?", cell.source)
-    if not found:
-        raise SystemExit(f"The exercise card {cell.id!r} does not say how many minutes it takes.")
-    return int(found[1])
-
-
-def measure_minutes(notebook: NotebookNode) -> dict[str, int]:
-    """Minutes of reading (words / 180) and of exercises, on the core path and in *Deeper*."""
-    minutes = {"reading": 0.0, "exercises": 0, "deeper": 0.0}
-    for cell, deeper in zip(notebook.cells, is_deeper(notebook), strict=True):
-        if cell.cell_type != "markdown" or has(cell, "minutes") or has(cell, "badge"):
-            continue
-        reading = len(re.findall(r"[^\W_]+", re.sub(r"<!--.*?-->", "", cell.source, flags=re.S)))
-        exercise = card_minutes(cell) if any(t.startswith("exercise:") for t in tags(cell)) else 0
-        minutes["deeper" if deeper else "reading"] += reading / WORDS_PER_MINUTE
-        minutes["deeper" if deeper else "exercises"] += exercise
-    return {name: math.ceil(value) for name, value in minutes.items()}
-
-
-def stored_minutes() -> dict[str, dict]:
-    return json.loads(MINUTES.read_text(encoding="utf-8")) if MINUTES.exists() else {}
-
-
-def minutes_source(lesson: Path, notebook: NotebookNode) -> str:
-    measured, stored = measure_minutes(notebook), stored_minutes().get(lesson.stem, {})
-    processor = stored.get("processor")
-    running = "not yet measured" if processor is None else f"about {processor}"
-    total = measured["reading"] + measured["exercises"] + (processor or 0)
-    return (
-        f"**Minutes: about {total}.** Reading {measured['reading']}, exercises "
-        f"{measured['exercises']}, processor {running} (one core), GPU not measured. "
-        f"*Deeper* sections, all optional: {measured['deeper']}."
-    )
-
-
 def generated_sources(lesson: Path, notebook: NotebookNode) -> dict[str, str]:
     return {
         "setup": setup_source(),
         "badge": badge_source(lesson),
-        "minutes": minutes_source(lesson, notebook),
+        "minutes": minutes_line(lesson, notebook),
     }
 
 
@@ -228,14 +191,8 @@ def readme_table(everything: list[Path]) -> str:
         notebook = read(lesson)
         title, _, rest = notebook.cells[0].source.partition("\n")
         promise = rest.strip().splitlines()[0].strip("*_ ")
-        measured = measure_minutes(notebook)
-        processor = stored_minutes().get(lesson.stem, {}).get("processor", 0)
-        total = measured["reading"] + measured["exercises"] + processor
-        count = len(tagged(notebook, "exercise"))
-        rows.append(
-            f"| [{title.lstrip('# ')}](notebooks/{lesson.name}) | {promise} | {total} "
-            f"(+ {measured['deeper']} *Deeper*) | {count} |"
-        )
+        link = f"[{title.lstrip('# ')}](notebooks/{lesson.name})"
+        rows.append(f"| {' | '.join([link, promise, *minutes_in_table(lesson, notebook)])} |")
     return "\n".join(rows)
 
 
@@ -313,7 +270,7 @@ def any_error(cell: NotebookNode) -> bool:
 
 
 def normalise(notebook: NotebookNode, before: NotebookNode) -> None:
-    """Remove what differs from run to run, and keep recorded outputs that depend on the machine."""
+    """Remove what differs from run to run; keep a stored output that differs only in measures."""
     notebook.metadata = {
         "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
         "language_info": {"name": "python"},
@@ -325,20 +282,25 @@ def normalise(notebook: NotebookNode, before: NotebookNode) -> None:
             if "data" in output:
                 output.data.pop(WIDGET_VIEW, None)
         old = earlier[cell.id]
-        if has(cell, "nbval-ignore-output") and old.source == cell.source and old.outputs:
+        if has(cell, "nbval-ignore-output") and says_the_same(old, cell):
             cell.outputs = old.outputs
 
 
-def store_processor_minutes(lesson: Path, seconds: float) -> None:
-    """Remember the processor minutes of a run, in whole minutes.
+def says_the_same(old: NotebookNode, new: NotebookNode) -> bool:
+    """Whether two runs of a cell differ in nothing but measured times, memory and shares.
 
-    Less than a minute away from what is stored changes nothing: the table does not flicker.
+    A picture goes with the description beside it: its bytes are not compared.
     """
-    stored = stored_minutes()
-    old = stored.get(lesson.stem, {}).get("processor")
-    if old is None or abs(seconds / 60 - old) >= 1:
-        stored[lesson.stem] = {"processor": max(1, round(seconds / 60))}
-        MINUTES.write_text(json.dumps(stored, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    return old.source == new.source and list(said(old)) == list(said(new))
+
+
+def said(cell: NotebookNode) -> Iterator[tuple[str, str]]:
+    """What a cell puts out as text, by kind, without the measured numbers."""
+    for output in cell.outputs:
+        if output.output_type == "stream":
+            yield output.name, MEASURED.sub(" #", output.text)
+        for kind, text in output.get("data", {}).items():
+            yield kind, "" if kind.startswith("image/") else MEASURED.sub(" #", str(text))
 
 
 def execute() -> None:

@@ -17,6 +17,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 # Read when numpy is loaded, so before it is.
 os.environ["OMP_NUM_THREADS"] = "1"
@@ -27,6 +28,7 @@ import numpy as np  # noqa: E402
 
 from spanbert_teach.corpus import BlockRows, BlockTable, blocks, course_documents  # noqa: E402
 from spanbert_teach.evaluation import MASKINGS, HeldOut, held_out  # noqa: E402
+from spanbert_teach.paths import write_whole  # noqa: E402
 from spanbert_teach.tokenization import load_tokenizer  # noqa: E402
 from tools.ngram_filling import TwoSided, fill_hidden, find_runs, multiply  # noqa: E402
 from tools.ngram_tuning import (  # noqa: E402
@@ -141,10 +143,22 @@ def one_side(model: TwoSided, side: str) -> TwoSided:
     return TwoSided(model.forward, model.backward, only, None, model.beam)
 
 
-def fitted(
-    rows: BlockRows, vocabulary: int, validation: BlockRows
-) -> tuple[dict, dict, dict[str, list]]:
-    """5-grams (and those with a gap) and bigrams of both sides; and their tuned discounts."""
+class Fitted(NamedTuple):
+    """Models of both sides, "forward" and "backward".
+
+    Attributes:
+        sides: 5-grams, and those with a gap, by side: a list for each.
+        bigrams: by side.
+        discounts: what was tuned, by the name of the model.
+    """
+
+    sides: dict[str, list[KneserNey]]
+    bigrams: dict[str, KneserNey]
+    discounts: dict[str, list]
+
+
+def fitted(rows: BlockRows, vocabulary: int, validation: BlockRows) -> Fitted:
+    """Count and smooth the training text, with discounts tuned on validation."""
     sides, bigrams, discounts = {}, {}, {}
     text = validation.maskable
 
@@ -164,7 +178,7 @@ def fitted(
         levels = count_levels(contexts, rows.ids[rows.maskable], vocabulary)
         discounts[f"{name} bigram"] = tuned(KneserNey(levels, vocabulary), (side,))
         bigrams[name] = KneserNey(levels, vocabulary, discounts[f"{name} bigram"])
-    return sides, bigrams, discounts
+    return Fitted(sides, bigrams, discounts)
 
 
 def measured(masking: str, sides: dict, bigrams: dict, unigram: np.ndarray) -> dict:
@@ -239,13 +253,11 @@ def main() -> None:
         },
     }
     options.json.parent.mkdir(parents=True, exist_ok=True)
-    half = options.json.with_suffix(".tmp")
     # A row of numbers in one line.
     text = re.sub(
         r"\[[^][{}]*\]", lambda row: " ".join(row[0].split()), json.dumps(result, indent=1)
     )
-    half.write_text(text + "\n", encoding="utf-8")
-    half.replace(options.json)
+    write_whole(options.json, (text + "\n").encode())
 
 
 if __name__ == "__main__":

@@ -9,6 +9,9 @@ A lesson is `notebooks/NN_topic.ipynb`. What a cell is for stands in its tags:
     prelude                      code that the solutions need too
     view                         an interactive view (its static picture is stored)
     nbval-ignore-output          depends on the machine; the next code cell asserts what must hold
+
+A prediction is a text cell that begins with the heading "### Predict before you run"; the heading
+of an optional section begins with "Deeper".
 """
 
 import os
@@ -89,6 +92,10 @@ def recorded(cell: NotebookNode) -> str:
         elif "data" in output:
             parts.append(output.data.get("text/plain", "") + "\n")
     return "".join(parts).rstrip("\n")
+
+
+def is_prediction(cell: NotebookNode) -> bool:
+    return cell.cell_type == "markdown" and cell.source.startswith("### Predict before you run")
 
 
 def is_deeper(notebook: NotebookNode) -> list[bool]:

@@ -1,10 +1,4 @@
-"""What an exercise is, and the few words in which the checks of a lesson are written.
-
-A check is a plain function that takes the learner's function and raises `Wrong`:
-
-    def check_count(fn):
-        expect_call(fn, ["a", "b"], expected=2, hint="Did you ...?", misconception="off-by-one")
-"""
+"""The few words in which the learner's function is asked, and told what is wrong: see `form`."""
 
 import copy
 import linecache
@@ -15,12 +9,12 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 CRASH, NO_RETURN, ENDLESS = "crash", "no-return", "endless"
+CHANGES = "changes-its-input"
 LIMIT = 2.0  # seconds for one call; a loop that never ends may also fill the memory: not longer
 
 
@@ -38,47 +32,15 @@ class Wrong(Exception):
         self.misconception = misconception
 
 
-@dataclass(frozen=True)
-class WrongAnswer:
-    """An answer that real people give, and the misconception that it must be rejected with."""
-
-    answer: Callable
-    misconception: str
-
-
-@dataclass(frozen=True)
-class Exercise:
-    """One exercise: what its card says, its check, and the answers that prove the check.
-
-    Args:
-        id: lesson and number, "00-1".
-        title: as on the card.
-        function: the name of the learner's function in the stub.
-        minutes, difficulty: as on the card; difficulty runs from 1 to 5.
-        check: takes the learner's function; raises `Wrong`, returns None when it is right.
-        wrong: at least four answers that real people give.
-        alternative: a second right solution, in another style.
-        equivalent_mutants: description of a mutant that survives -> why it is no mistake.
-    """
-
-    id: str
-    title: str
-    function: str
-    minutes: int
-    difficulty: int
-    check: Callable[[Callable], None]
-    wrong: tuple[WrongAnswer, ...]
-    alternative: Callable
-    equivalent_mutants: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def lesson(self) -> str:
-        return self.id.partition("-")[0]
-
-
 def shown(value: Any, limit: int = 120) -> str:
-    """The value on one line, as Python writes it; the middle is left out when it is long."""
+    """The value on one line, as Python writes it; the middle is left out when it is long.
+
+    Of an array or tensor that is long, only the shape is shown.
+    """
     text = re.sub(r"\s*\n\s*", " ", re.sub(r" at 0x[0-9a-fA-F]+", "", repr(value)))
+    if len(text) > limit and hasattr(type(value), "shape"):
+        what = "an array" if isinstance(value, np.ndarray) else "a tensor"
+        return f"{what} of shape {tuple(value.shape)}"
     return text if len(text) <= limit else f"{text[: limit - 20]} … {text[-15:]}"
 
 
@@ -101,8 +63,12 @@ def call(fn: Callable, *args: Any, **kwargs: Any) -> Any:
     return call_uncopied(fn, *copy.deepcopy(args), **copy.deepcopy(kwargs))
 
 
-def call_uncopied(fn: Callable, *args: Any, **kwargs: Any) -> Any:
-    """As `call`, with the arguments themselves: to see whether the function changes them."""
+def call_uncopied(fn: Callable, *args: Any, or_none: bool = False, **kwargs: Any) -> Any:
+    """As `call`, with the arguments themselves: to see whether the function changes them.
+
+    An argument that a check has made may raise `Wrong` itself, where it is used as it must not be.
+    `or_none`: None is a result like any other.
+    """
     given = shown_call(fn, *args, **kwargs)
     try:
         with _at_most(LIMIT):
@@ -115,9 +81,11 @@ def call_uncopied(fn: Callable, *args: Any, **kwargs: Any) -> Any:
         raise Wrong(message, ENDLESS) from stop
     except KeyboardInterrupt as stop:
         raise Wrong(f"{given}: you stopped it. Does a loop in it never end?", ENDLESS) from stop
+    except Wrong as wrong:
+        raise Wrong(f"{given} {wrong.message}", wrong.misconception) from wrong
     except (Exception, SystemExit) as error:
         raise Wrong(f"{given} {stopped(fn, error)}", CRASH) from error
-    if result is None:
+    if result is None and not or_none:
         raise Wrong(f"{given} returns None. Is the `return` missing?", NO_RETURN)
     return result
 
@@ -184,27 +152,17 @@ def expect_equal(got: Any, expected: Any, *, given: str, hint: str, misconceptio
         given: the call that was made, as `shown_call` writes it.
         hint: the likely misconception in a sentence.
     """
-    if not _equal(got, expected):
-        what = f"{shown(got)}, {_kind(got)}" if type(got) is not type(expected) else shown(got)
-        wanted = shown(expected)
-        if type(got) is not type(expected):
-            wanted += f", {_kind(expected)}"
-        raise Wrong(f"{given} should be {wanted}, but is {what}.\n{hint}", misconception)
+    if not equal(got, expected):
+        raise Wrong(f"{expectation(got, expected, given)}\n{hint}", misconception)
 
 
-def expect_close(
-    got: Any, expected: Any, *, given: str, hint: str, misconception: str, tolerance: float = 1e-6
-) -> None:
-    """As `expect_equal`, for numbers or arrays of them, within an absolute tolerance."""
-    wrong = Wrong(
-        f"{given} should be {shown(expected)}, but is {shown(got)}.\n{hint}", misconception
-    )
-    try:
-        numbers, wanted = np.asarray(got, dtype=float), np.asarray(expected, dtype=float)
-    except (TypeError, ValueError) as error:
-        raise wrong from error
-    if numbers.shape != wanted.shape or not np.allclose(numbers, wanted, rtol=0, atol=tolerance):
-        raise wrong
+def expectation(got: Any, expected: Any, given: str) -> str:
+    """In a sentence: what the call should have been, and what it is."""
+    what, wanted = shown(got), shown(expected)
+    alike = isinstance(got, type(expected)) or isinstance(expected, type(got))
+    if not alike and got is not None and expected is not None:
+        what, wanted = f"{what}, {_kind(got)}", f"{wanted}, {_kind(expected)}"
+    return f"{given} should be {wanted}, but is {what}."
 
 
 def expect_call(fn: Callable, *args: Any, expected: Any, hint: str, misconception: str) -> None:
@@ -213,13 +171,21 @@ def expect_call(fn: Callable, *args: Any, expected: Any, hint: str, misconceptio
     expect_equal(call(fn, *args), expected, given=given, hint=hint, misconception=misconception)
 
 
-def _equal(got: Any, expected: Any) -> bool:
+def equal(got: Any, expected: Any) -> bool:
+    """Whether two results are the same; arrays and tensors are compared as a whole."""
     if hasattr(got, "shape") or hasattr(expected, "shape"):
         try:
-            return bool(np.array_equal(np.asarray(got), np.asarray(expected)))
+            return bool(np.array_equal(_array(got), _array(expected)))
         except (TypeError, ValueError):  # ragged lists and the like are no array of that shape
             return False
+    if isinstance(got, list | tuple) and isinstance(expected, list | tuple):
+        alike = isinstance(got, list) == isinstance(expected, list) and len(got) == len(expected)
+        return alike and all(map(equal, got, expected))
     return bool(got == expected)
+
+
+def _array(value: Any) -> np.ndarray:
+    return np.asarray(value.detach() if hasattr(value, "detach") else value)
 
 
 def _kind(value: Any) -> str:

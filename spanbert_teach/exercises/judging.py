@@ -7,7 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from spanbert_teach.exercises.checking import CRASH, Exercise, Wrong, shown, stopped
+from spanbert_teach.exercises.checking import CRASH, Wrong, shown, stopped
+from spanbert_teach.exercises.form import Exercise
 
 NOT_ATTEMPTED, UNFINISHED, WRONG, RIGHT = "not attempted", "unfinished", "wrong", "right"
 SIGN = {NOT_ATTEMPTED: "○", UNFINISHED: "…", WRONG: "✗", RIGHT: "✓"}

@@ -1,10 +1,10 @@
-"""Which lessons have exercises, and where their checks live."""
+"""Which lessons have exercises, and where they live."""
 
 import importlib
 
-from spanbert_teach.exercises.checking import Exercise
+from spanbert_teach.exercises.form import Exercise
 
-# Number of the lesson -> the module with its checks. A new lesson adds one line.
+# Number of the lesson -> the package with its exercises. A new lesson adds one line.
 LESSONS = {
     "00": "spanbert_teach.exercises.start_here",
     "01": "spanbert_teach.exercises.tokenization",

@@ -13,7 +13,7 @@ from urllib.parse import quote, unquote
 
 from filelock import FileLock, Timeout
 
-from spanbert_teach.exercises.checking import Exercise
+from spanbert_teach.exercises.form import Exercise
 from spanbert_teach.exercises.judging import NOT_ATTEMPTED, RIGHT, SIGN, UNFINISHED, WRONG, Verdict
 from spanbert_teach.paths import write_whole
 

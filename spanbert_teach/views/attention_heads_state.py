@@ -2,12 +2,13 @@
 
 import reprlib
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from spanbert_teach.views.guards import Failed, call_own
+from spanbert_teach.views.own_function import Failed, call_own
 
 ENDLESS_SECONDS = 2.0  # so long one call of the learner's function may take
 SAME = 1e-4  # probabilities that differ by less are the same, computed in another order
@@ -45,20 +46,28 @@ def strongest(row: np.ndarray, count: int = TOP) -> list[int]:
     return [int(place) for place in np.argsort(-row.astype(int), kind="stable")[:count]]
 
 
-def look(encoder: torch.nn.Module, ids: Sequence[int]) -> tuple[np.ndarray, list, list]:
-    """One forward pass over one text.
+class Recorded(NamedTuple):
+    """What an encoder recorded of one text.
 
-    Returns:
-        (layers, heads, length, length) probabilities; queries and keys, a layer each: (heads,
-        length, head size).
+    Attributes:
+        probabilities: (layers, heads, length, length).
+        queries, keys: for each layer (heads, length, head size).
     """
+
+    probabilities: np.ndarray
+    queries: list[Tensor]
+    keys: list[Tensor]
+
+
+def look(encoder: torch.nn.Module, ids: Sequence[int]) -> Recorded:
+    """One forward pass over one text; a `Failed` when the encoder records no probabilities."""
     device = next(encoder.parameters()).device
     with torch.no_grad():
         output = encoder(torch.tensor([list(ids)], device=device), output_attentions=True)
     if not output.attentions or output.attentions[0] is None:
         raise Failed("This encoder records no attention probabilities: use its explicit attention.")
     probabilities = torch.stack([layer[0] for layer in output.attentions]).float().cpu().numpy()
-    return probabilities, [q[0] for q in output.queries], [k[0] for k in output.keys]
+    return Recorded(probabilities, [q[0] for q in output.queries], [k[0] for k in output.keys])
 
 
 def name_of(function: Callable) -> str:
@@ -77,8 +86,6 @@ def own_answer(function: Callable, queries: Tensor, keys: Tensor) -> np.ndarray:
     copies = [queries.float().clone(), keys.float().clone()]
     with torch.no_grad():
         answer = call_own(function, copies, name, ENDLESS_SECONDS)
-    if answer is None or answer is ...:
-        raise Failed(f"{name} gave back {answer!r}: is the return missing?")
     try:
         tensor = torch.as_tensor(answer).detach().float().cpu()
     except Exception:
@@ -93,19 +100,23 @@ def own_answer(function: Callable, queries: Tensor, keys: Tensor) -> np.ndarray:
     return tensor.numpy()
 
 
-def compare(own: np.ndarray, recorded: np.ndarray, tokens: Sequence[str], name: str) -> dict:
-    """How the learner's probabilities differ from the recorded ones: good, and a sentence."""
+class Compared(NamedTuple):
+    """Whether the learner's probabilities are the recorded ones, and what is said about it."""
+
+    good: bool
+    said: str
+
+
+def compare(own: np.ndarray, recorded: np.ndarray, tokens: Sequence[str], name: str) -> Compared:
+    """How the learner's probabilities differ from the recorded ones, (length, length) both."""
     if not np.isfinite(own).all():
-        return {
-            "good": False,
-            "said": f"Your own {name} gave numbers that are infinite or none at all.",
-        }
+        return Compared(False, f"Your own {name} gave numbers that are infinite or none at all.")
     difference = np.abs(own - recorded)
     row, column = np.unravel_index(difference.argmax(), difference.shape)
     largest = float(difference[row, column])
     begin = f"Drawn with your own {name} in place of the recorded probabilities: "
     if largest < SAME:
-        return {"good": True, "said": f"{begin}they differ by less than {SAME}."}
+        return Compared(True, f"{begin}they differ by less than {SAME}.")
     said = (
         f"{begin}the largest difference is {largest:.4g}, where “{tokens[row]}” looks at "
         f"“{tokens[column]}” (yours {own[row, column]:.4g}, recorded {recorded[row, column]:.4g})."
@@ -116,4 +127,4 @@ def compare(own: np.ndarray, recorded: np.ndarray, tokens: Sequence[str], name: 
         said += " Some of yours are no probabilities, below 0 or above 1; they are drawn as 0 or 1."
     elif abs(sums[worst] - 1) > 1e-3:
         said += f" The row of “{tokens[worst]}” sums to {sums[worst]:.3g}, not to 1."
-    return {"good": False, "said": said}
+    return Compared(False, said)

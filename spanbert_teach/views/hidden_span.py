@@ -2,20 +2,27 @@
 
 import html
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import traitlets
 
 from spanbert_teach.baselines import BoundaryCounts, guess_hidden
 from spanbert_teach.corpus import words
-from spanbert_teach.views.frame import View
+from spanbert_teach.views.colours import BLUE, ORANGE
+from spanbert_teach.views.own_function import Failed
+from spanbert_teach.views.picture import element, elements
+from spanbert_teach.views.texts import first_characters, whole_percent
+from spanbert_teach.views.view import AnsweringView, browser_side
 
 MASK = "[MASK]"
 LONGEST_TEXT = 2_000
 LONGEST_SPAN = 6
 TOP = 4
-NOTHING = {"tokens": [], "start": 0, "length": 0, "left": None, "right": None}
+NOTHING = {"answer": 0, "tokens": [], "start": 0, "length": 0, "left": None, "right": None}
 NOTHING |= {"answers": [], "guesses": []}
+TOO_SHORT = (
+    "Type at least three words, one to hide and one on either side of it. "
+    "Words are split at spaces and punctuation."
+)
 
 
 def hide_span(sentence: Sequence[str], start: int, length: int) -> list[str]:
@@ -68,26 +75,25 @@ def static_html(shown: dict) -> str:
     for i, token in enumerate(shown["tokens"]):
         style = "padding:2px 4px;margin:1px;display:inline-block;border:1px solid #999999"
         if token == MASK:
-            style += ";background-color:#E69F00;color:#000000;font-weight:bold"
+            style += f";background-color:{ORANGE};color:#000000;font-weight:bold"
         elif i in (start - 1, end):
-            style += ";border:2px solid #0072B2"
-        strip.append(f'<span style="{style}">{html.escape(token)}</span>')
-    rows = []
+            style += f";border:2px solid {BLUE}"
+        strip.append(element("span", html.escape(token), style))
+    heads = ["", "hidden word", *(f"guess {n}" for n in range(1, TOP + 1))]
+    rows = [elements("th", heads)]
     for answer, guesses in zip(shown["answers"], shown["guesses"], strict=True):
-        cells = "".join(f"<td>{html.escape(w)} {share:.0%}</td>" for w, share in guesses)
         mark = "✓" if guesses[0][0] == answer else "✗"
-        rows.append(f"<tr><td>{mark}</td><td><b>{html.escape(answer)}</b></td>{cells}</tr>")
-    head = "<tr><th></th><th>hidden word</th>" + "".join(
-        f"<th>guess {n}</th>" for n in range(1, TOP + 1)
-    )
+        cells = [mark, element("b", html.escape(answer))]
+        cells += [html.escape(f"{word} {whole_percent(share)}") for word, share in guesses]
+        rows.append(elements("td", cells))
     return (
-        f"<div>{' '.join(strip)}</div><table>{head}</tr>{''.join(rows)}</table>"
+        f"<div>{' '.join(strip)}</div><table>{elements('tr', rows)}</table>"
         "<p>Orange: hidden. Thick blue border: the boundary words. "
         "Run the cell to hide other words.</p>"
     )
 
 
-class HiddenSpanView(View):
+class HiddenSpanView(AnsweringView):
     """Sliders over `hidden_span`: which words are hidden, and which side may be seen.
 
     Args:
@@ -97,41 +103,27 @@ class HiddenSpanView(View):
         hide: the function that hides; a learner's own works as well as the library's.
     """
 
-    _esm = Path(__file__).parent / "static" / "hidden_span.js"
-    _css = Path(__file__).parent / "static" / "hidden_span.css"
+    _esm, _css = browser_side("hidden_span")
 
     examples = traitlets.List(traitlets.Unicode()).tag(sync=True)
-    text = traitlets.Unicode().tag(sync=True)
-    start = traitlets.Int().tag(sync=True)
-    length = traitlets.Int().tag(sync=True)
     longest = traitlets.Int(LONGEST_SPAN).tag(sync=True)
-    see_left = traitlets.Bool(True).tag(sync=True)
-    see_right = traitlets.Bool(True).tag(sync=True)
     shown = traitlets.Dict(NOTHING).tag(sync=True)
-    message = traitlets.Unicode().tag(sync=True)
 
     def __init__(self, counts, examples, start=3, length=1, hide=hide_span):
         self.counts, self.hide = counts, hide
-        super().__init__(examples=list(examples), text=examples[0], start=start, length=length)
-        self.observe(self._redraw, ["text", "start", "length", "see_left", "see_right"])
-        self._redraw()
+        settings = {"text": examples[0], "start": start, "length": length}
+        settings |= {"see_left": True, "see_right": True}
+        super().__init__(settings, examples=list(examples))
 
-    def _redraw(self, _change=None) -> None:
+    def compute(self, settings: dict) -> tuple[dict, list[str]]:
+        text, notes = first_characters(settings["text"], LONGEST_TEXT)
         # Invisible characters, such as those inside an emoji sequence, are no words to hide.
-        sentence = [word for word in words(self.text[:LONGEST_TEXT]) if word.isprintable()]
+        sentence = [word for word in words(text) if word.isprintable()]
         if len(sentence) < 3:
-            self.message = (
-                "Type at least three words, one to hide and one on either side of it. "
-                "Words are split at spaces and punctuation."
-            )
-            self.shown = NOTHING
-            return
-        cut = len(self.text) > LONGEST_TEXT
-        self.message = f"Only the first {LONGEST_TEXT:,} characters are used." if cut else ""
-        seen = (self.see_left, self.see_right)
-        self.shown = hidden_span(
-            self.counts, sentence, self.start, self.length, *seen, hide=self.hide
-        )
+            raise Failed(TOO_SHORT)
+        span = settings["start"], settings["length"]
+        seen = settings["see_left"], settings["see_right"]
+        return hidden_span(self.counts, sentence, *span, *seen, hide=self.hide), notes
 
     def __repr__(self) -> str:
         return f"HiddenSpanView({' '.join(self.shown['tokens'])!r})"

@@ -4,14 +4,15 @@ The numbers come from `longest_match_state`; the browser draws them.
 """
 
 import html
-from pathlib import Path
 
 import traitlets
 
 from spanbert_teach.tokenization import SPECIAL_TOKENS, match_longest, split_words
-from spanbert_teach.views.frame import View
-from spanbert_teach.views.guards import first_characters
-from spanbert_teach.views.longest_match_state import NO_ID, NOTHING, longest_match, shorten
+from spanbert_teach.views.longest_match_state import NO_ID, NOTHING, both_ends, longest_match
+from spanbert_teach.views.own_function import Failed
+from spanbert_teach.views.picture import LEFT, element, elements
+from spanbert_teach.views.texts import first_characters
+from spanbert_teach.views.view import AnsweringView, browser_side
 
 LONGEST_TEXT = 2_000
 
@@ -21,7 +22,7 @@ def tried(shown: dict, first: int, last: int) -> list[str]:
     texts = []
     for start, end, found, text in shown["lookups"][first:last]:
         text = text or ("##" if start else "") + shown["word"][start:end]
-        texts.append(f"{'✓' if found else '✗'} {shorten(text)}")
+        texts.append(f"{'✓' if found else '✗'} {both_ends(text)}")
     return texts if len(texts) <= 6 else [*texts[:3], "…", *texts[-2:]]
 
 
@@ -34,22 +35,21 @@ def static_html(shown: dict) -> str:
     done = rows[-1][-1] if rows else 0
     if done < len(shown["lookups"]):
         rows.append(("(none)", "–", done, len(shown["lookups"])))
-    lines = []
+    lines = [elements("th", ("piece", "id", "look-ups", "tried in order"))]
     for token, number, first, last in rows:
-        cells = (number, f"{last - first:,}", ", ".join(tried(shown, first, last)) or "–")
-        style = 'style="text-align:left"'
-        texts = "".join(f"<td {style}>{html.escape(str(text))}</td>" for text in cells)
-        lines.append(f"<tr><td {style}><b>{html.escape(shorten(token))}</b></td>{texts}</tr>")
-    heads = "".join(f"<th>{head}</th>" for head in ("piece", "id", "look-ups", "tried in order"))
+        texts = (number, f"{last - first:,}", ", ".join(tried(shown, first, last)) or "–")
+        cells = [element("b", html.escape(both_ends(token)))]
+        cells += [html.escape(str(text)) for text in texts]
+        lines.append(elements("td", cells, LEFT))
     sentence = html.escape(shown["problem"] or shown["result"])
     return (
-        (f"<table><tr>{heads}</tr>{''.join(lines)}</table>" if rows else "")
+        (element("table", elements("tr", lines)) if rows else "")
         + f"<p><b>{sentence}</b></p>"
         + "<p>✗: not in the vocabulary. ✓: found. Run the cell to step through the look-ups.</p>"
     )
 
 
-class LongestMatchView(View):
+class LongestMatchView(AnsweringView):
     """Type a word and step through the search for its pieces.
 
     Args:
@@ -59,37 +59,29 @@ class LongestMatchView(View):
         match: the function that cuts; a learner's own works as well as the library's.
     """
 
-    _esm = Path(__file__).parent / "static" / "longest_match.js"
-    _css = Path(__file__).parent / "static" / "longest_match.css"
+    _esm, _css = browser_side("longest_match")
 
     examples = traitlets.List(traitlets.Unicode()).tag(sync=True)
-    text = traitlets.Unicode().tag(sync=True)
     shown = traitlets.Dict(NOTHING).tag(sync=True)
-    message = traitlets.Unicode().tag(sync=True)
 
     def __init__(self, vocabulary, examples, word=None, match=match_longest):
         self.vocabulary, self.match = vocabulary, match
-        super().__init__(examples=list(examples), text=examples[0] if word is None else word)
-        self.observe(self._redraw, ["text"])
-        self._redraw()
+        super().__init__({"text": examples[0] if word is None else word}, examples=list(examples))
 
-    def _redraw(self, _change=None) -> None:
-        text, notes = first_characters(self.text, LONGEST_TEXT)
+    def compute(self, settings: dict) -> tuple[dict, list[str]]:
+        text, notes = first_characters(settings["text"], LONGEST_TEXT)
         words = text.split()
         if not words:
-            notes.append("Type a word, or choose an example.")
-            self.message, self.shown = " ".join(notes), NOTHING
-            return
+            raise Failed(" ".join([*notes, "Type a word, or choose an example."]))
         if len(words) > 1:
             notes.append("Only the first word is cut: BERT splits a text at its spaces before.")
-        parts = [part.text for part in split_words(words[0])]
-        if len(parts) > 1 and words[0] not in SPECIAL_TOKENS:
+        inner = [part.text for part in split_words(words[0])]
+        if len(inner) > 1 and words[0] not in SPECIAL_TOKENS:
             notes.append(
-                f"BERT would split this into {len(parts):,} words first, {shorten(' '.join(parts))}"
-                " – here it is searched as it stands."
+                f"BERT would split this into {len(inner):,} words first, "
+                f"{both_ends(' '.join(inner))} – here it is searched as it stands."
             )
-        self.message = " ".join(notes)
-        self.shown = longest_match(words[0], self.vocabulary, self.match)
+        return longest_match(words[0], self.vocabulary, self.match), notes
 
     def __repr__(self) -> str:
         return f"LongestMatchView({self.shown['problem'] or self.shown['result']!r})"

@@ -6,15 +6,16 @@ that notes what it is asked, so a learner's own function shows its own steps.
 
 import reprlib
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from typing import NamedTuple
 
 from spanbert_teach.tokenization import LONGEST_WORD, UNKNOWN, match_longest
-from spanbert_teach.views.guards import Enough, stopped_with
+from spanbert_teach.views.own_function import Enough, stopped_with
 
 # A word of LONGEST_WORD letters takes 5,050 look-ups at most; far above that a loop never ends.
 MOST_LOOKUPS = 20_000
 MOST_WALKS = 1_000  # through the whole vocabulary, which take the time of many look-ups
 NO_ID = -1
-NOTHING = {"word": "", "letters": [], "lookups": [], "pieces": [], "unknown": None}
+NOTHING = {"answer": 0, "word": "", "letters": [], "lookups": [], "pieces": [], "unknown": None}
 NOTHING |= {"result": "", "problem": ""}
 
 
@@ -67,6 +68,17 @@ class RecordingVocabulary(Mapping):
         return self._walk().values()
 
 
+class Taken(NamedTuple):
+    """A piece that was taken: the word from `start` to `end` (exclusive), by the look-ups `first`
+    to `last` - 1."""
+
+    token: str
+    start: int
+    end: int
+    first: int
+    last: int
+
+
 def place(word: str, text: str, starts: Iterable[int]) -> tuple[int, int] | None:
     """Which part of the word a look-up speaks of: (start, end) at the first start that it fits.
 
@@ -85,7 +97,7 @@ def place(word: str, text: str, starts: Iterable[int]) -> tuple[int, int] | None
 
 def follow(
     word: str, asked: list[tuple[str, bool]], pieces: list[str] | None
-) -> tuple[list[list], list[tuple[str, int, int, int, int]]]:
+) -> tuple[list[list], list[Taken]]:
     """Where in the word each look-up was, and which look-ups belong to which piece.
 
     A look-up that fits after a piece that was found shows that this piece was taken. Where the
@@ -94,7 +106,7 @@ def follow(
     Returns:
         look-ups: [start, end, found, text] each; start and end are -1 where the text is no part of
         the rest, text is "" where it is that part, with "##" before it except at the start.
-        taken: (piece, start, end, first, last) each, of look-ups first to last - 1.
+        the pieces that were taken, in the word's order.
     """
     lookups, taken = [], []
     start = first = 0
@@ -102,7 +114,7 @@ def follow(
     for number, (text, found) in enumerate(asked):
         spot = place(word, text, [*reversed(ends), start])
         if spot and spot[0] != start:
-            taken.append((ends[spot[0]], start, spot[0], first, number))
+            taken.append(Taken(ends[spot[0]], start, spot[0], first, number))
             start, first, ends = spot[0], number, {}
         regular = spot and text == ("##" if spot[0] else "") + word[spot[0] : spot[1]]
         shown = text if len(text) <= 2 * LONGEST_WORD else text[: 2 * LONGEST_WORD] + "…"
@@ -111,11 +123,11 @@ def follow(
         if found and spot and expected:
             ends[spot[1]] = text
     if len(word) in ends:
-        taken.append((ends[len(word)], start, len(word), first, len(asked)))
+        taken.append(Taken(ends[len(word)], start, len(word), first, len(asked)))
     elif pieces:  # what is left was not looked up, or not piece by piece
         for piece in pieces[len(taken) :]:
             end = start + len(piece) - (2 if start else 0)
-            taken.append((piece, start, end, first, len(asked)))
+            taken.append(Taken(piece, start, end, first, len(asked)))
             start, first = end, len(asked)
     return lookups, taken
 
@@ -130,9 +142,9 @@ def fault(word: str, answer: object, vocabulary: Container[str]) -> str:
         return f"gave back {reprlib.repr(answer)}; every piece but the first begins with “##”."
     joined = "".join([*answer[:1], *(piece[2:] for piece in answer[1:])])
     if joined != word or "##" in answer[1:]:
-        return f"gave back {reprlib.repr(answer)}; joined, that is not {shorten(word)!r}."
+        return f"gave back {reprlib.repr(answer)}; joined, that is not {both_ends(word)!r}."
     if wrong := [piece for piece in answer if piece not in vocabulary]:
-        return f"gave back {shorten(wrong[0])!r}, which is not in the vocabulary."
+        return f"gave back {both_ends(wrong[0])!r}, which is not in the vocabulary."
     return ""
 
 
@@ -149,10 +161,10 @@ def longest_match(
         ids: the pieces' ids; if not given, the vocabulary's own where it has them.
 
     Returns:
-        word, letters; lookups: see `follow`; pieces: per piece token, id (-1: none), start, end,
-        first, last (made by the look-ups first to last - 1); of an unknown word those found before
-        the search gave up; unknown: the id of [UNK] if that is what the word becomes, else None;
-        result: one sentence; problem: what went wrong in `match`, else "".
+        word, letters; lookups: see `follow`; pieces: the fields of `Taken` and id (-1: none) each;
+        of an unknown word those found before the search gave up; unknown: the id of [UNK] if that
+        is what the word becomes, else None; result: one sentence; problem: what went wrong in
+        `match`, else "".
     """
     if ids is None:
         ids = vocabulary if isinstance(vocabulary, Mapping) else {}
@@ -167,24 +179,23 @@ def longest_match(
         problem = stopped_with(error)
     pieces = None if problem or answer is None else list(answer)
     lookups, taken = follow(word, recording.asked, pieces)
-    names = ("token", "start", "end", "first", "last")
     unknown = pieces is None and not problem
     return {
         "word": word,
         "letters": list(word),
         "lookups": lookups,
-        "pieces": [dict(zip(names, t, strict=True)) | {"id": ids.get(t[0], NO_ID)} for t in taken],
+        "pieces": [piece._asdict() | {"id": ids.get(piece.token, NO_ID)} for piece in taken],
         "unknown": ids.get(UNKNOWN, NO_ID) if unknown else None,
         "result": "" if problem else result(word, pieces, len(lookups), taken),
         "problem": problem and f"{getattr(match, '__name__', 'The function')} {problem}",
     }
 
 
-def result(word: str, pieces: list[str] | None, lookups: int, taken: list[tuple]) -> str:
+def result(word: str, pieces: list[str] | None, lookups: int, taken: list[Taken]) -> str:
     """The outcome of a search in one sentence, or two."""
     if pieces is None and not lookups and len(word) > LONGEST_WORD:
         return (
-            f"{shorten(word)} → {UNKNOWN}: a word of more than {LONGEST_WORD} letters is not "
+            f"{both_ends(word)} → {UNKNOWN}: a word of more than {LONGEST_WORD} letters is not "
             f"searched at all, and this has {len(word):,}."
         )
     asked = count(lookups, "look-up") + "."
@@ -192,17 +203,19 @@ def result(word: str, pieces: list[str] | None, lookups: int, taken: list[tuple]
         asked = "no look-up seen. (The function does not ask “piece in vocabulary”.)"
     if pieces is not None:
         few = pieces if len(pieces) <= 12 else [*pieces[:8], "…", *pieces[-3:]]
-        cut = " ".join(shorten(piece) for piece in few)
-        return f"{shorten(word)} → {cut}: {count(len(pieces), 'piece')}, {asked}"
-    rest = word[taken[-1][2] if taken else 0 :]
-    why = f"no piece fits the rest “{shorten(rest)}”" if lookups and rest else "the answer is None"
-    return f"{shorten(word)} → {UNKNOWN}: {why}, so the whole word is unknown; {asked}"
+        cut = " ".join(both_ends(piece) for piece in few)
+        return f"{both_ends(word)} → {cut}: {count(len(pieces), 'piece')}, {asked}"
+    rest = word[taken[-1].end if taken else 0 :]
+    why = (
+        f"no piece fits the rest “{both_ends(rest)}”" if lookups and rest else "the answer is None"
+    )
+    return f"{both_ends(word)} → {UNKNOWN}: {why}, so the whole word is unknown; {asked}"
 
 
 def count(number: int, what: str) -> str:
     return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
-def shorten(text: str) -> str:
+def both_ends(text: str) -> str:
     """A long text by its beginning and end, so that it stays on a line."""
     return text if len(text) <= 40 else f"{text[:24]}…{text[-12:]}"

@@ -21,8 +21,9 @@ from spanbert_teach.masking import (
     span_kind,
 )
 from spanbert_teach.tokenization import WordPieceTokenizer
-from spanbert_teach.views.guards import Failed, call_own, first_characters
 from spanbert_teach.views.masking_tally import Draws
+from spanbert_teach.views.own_function import Failed, call_own
+from spanbert_teach.views.texts import first_characters
 
 BLOCK = 510  # pieces of text in a block of 512: [CLS] and [SEP] are the other two
 LONGEST_TEXT = 10_000
@@ -199,8 +200,6 @@ def guarded(choose: Callable, args: Sequence, length: int) -> list[int]:
 def answer_fault(answer: object, length: int) -> str:
     """What is wrong with an answer that should be numbers of pieces; "" if nothing."""
     wanted = "it should be the numbers of the masked pieces."
-    if answer is None:
-        return "nothing (None): is the return missing?"
     if not isinstance(answer, list | tuple | set | frozenset | np.ndarray):
         return f"{reprlib.repr(answer)}; {wanted}"
     if len(answer) == 0:

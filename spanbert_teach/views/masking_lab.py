@@ -5,27 +5,37 @@ static picture and a widget.
 """
 
 import html
-from pathlib import Path
 
 import traitlets
 
 from spanbert_teach.corpus import piece_spans
 from spanbert_teach.tokenization import WordPieceTokenizer
-from spanbert_teach.views.frame import View
-from spanbert_teach.views.guards import sendable
+from spanbert_teach.views.colours import (
+    DARK_GREEN,
+    DARK_ORANGE,
+    DARK_SKY,
+    ORANGE,
+    PALER_GREEN,
+    SKY,
+)
 from spanbert_teach.views.masking_settings import START, clean
 from spanbert_teach.views.masking_state import Lab
 from spanbert_teach.views.masking_verdict import SIGNS
+from spanbert_teach.views.own_function import Failed
+from spanbert_teach.views.picture import element, elements
+from spanbert_teach.views.texts import sendable, shorten
+from spanbert_teach.views.view import AnsweringView, browser_side
 
 STATIC_PIECES = 60
 EMPTY = {"number": -1, "tokens": [], "starts": [], "under": []}
-NOTHING = {"answer": -1, "masks": 0, "verdict": {"state": "none", "sentence": "", "reasons": []}}
+NO_VERDICT = {"state": "none", "sentence": "", "reasons": []}
+NOTHING = {"answer": -1, "masks": 0, "verdict": NO_VERDICT}
 
 KIND_NAMES = {"m": "[MASK]", "r": "random", "k": "kept"}
 KIND_STYLES = {
-    "m": "background-color:#E69F00;color:#000000;border:1px solid #7A5400",
-    "r": "background-color:#56B4E9;color:#000000;border:1px dashed #00304F",
-    "k": "background-color:#9ADBC5;color:#000000;border:3px double #00523C",
+    "m": f"background-color:{ORANGE};color:#000000;border:1px solid {DARK_ORANGE}",
+    "r": f"background-color:{SKY};color:#000000;border:1px dashed {DARK_SKY}",
+    "k": f"background-color:{PALER_GREEN};color:#000000;border:3px double {DARK_GREEN}",
 }
 
 
@@ -43,13 +53,13 @@ def static_html(pieces: dict, shown: dict) -> str:
         style = KIND_STYLES.get(kind, "border:1px solid #999999")
         gap = "4px" if pieces["starts"][place] else "0px"
         style += f";display:inline-block;padding:1px 3px;margin:1px 0px 1px {gap}"
-        strip.append(f'<span style="{style}">{html.escape(read)}</span>')
+        strip.append(element("span", html.escape(read), style))
     more = len(pieces["tokens"]) - STATIC_PIECES
     tail = f" … and {more} more pieces" if more > 0 else ""
     judged = shown["verdict"]
     sign = SIGNS.get(judged["state"], "")
     legend = "".join(
-        f'<span style="{style};padding:1px 3px;margin:2px">{KIND_NAMES[kind]}</span>'
+        element("span", KIND_NAMES[kind], f"{style};padding:1px 3px;margin:2px")
         for kind, style in KIND_STYLES.items()
     )
     return (
@@ -71,14 +81,11 @@ def lengths_table(shown: dict) -> str:
         ("the official rule on this text", [f"{share:.1%}" for share in shown["rule"]]),
         ("law of the drawn lengths", [f"{share:.1%}" for share in shown["law"]]),
     ]
-    lines = [
-        f"<tr><th>{name}</th>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
-        for name, cells in rows
-    ]
-    return f"<table>{''.join(lines)}</table>"
+    lines = [element("th", name) + elements("td", cells) for name, cells in rows]
+    return element("table", elements("tr", lines))
 
 
-class MaskingLab(View):
+class MaskingLab(AnsweringView):
     """Move sliders, choose rules and mistakes, and see what is masked, how long, and whether right.
 
     Args:
@@ -90,34 +97,39 @@ class MaskingLab(View):
         settings: what to begin with, see `masking_state.masking_lab`.
     """
 
-    _esm = Path(__file__).parent / "static" / "masking_lab.js"
-    _css = Path(__file__).parent / "static" / "masking_lab.css"
+    _esm, _css = browser_side("masking_lab")
 
     paragraphs = traitlets.List(traitlets.Unicode()).tag(sync=True)
     labels = traitlets.List(traitlets.Unicode()).tag(sync=True)
-    text = traitlets.Unicode().tag(sync=True)  # the learner's own; used when no paragraph is
     settings = traitlets.Dict(START).tag(sync=True)
-    pieces = traitlets.Dict(EMPTY).tag(sync=True)
+    pieces = traitlets.Dict(EMPTY).tag(sync=True)  # sent once a text
     shown = traitlets.Dict(NOTHING).tag(sync=True)
-    message = traitlets.Unicode().tag(sync=True)
 
     def __init__(self, tokenizer, paragraphs, unigram, choose=None, tagged=None, **settings):
         self._lab = Lab(tokenizer, unigram, choose)
-        self._spans, self._read, self._done = tagged or {}, None, None
+        self._spans, self._read = tagged or {}, None
         paragraphs = [sendable(text) for text in paragraphs]
-        super().__init__(
-            paragraphs=paragraphs,
-            labels=[label(tokenizer, paragraph) for paragraph in paragraphs],
-            settings=clean(settings),
-        )
-        self.observe(self._redraw, ["text", "settings"])
-        self._redraw()
+        labels = [label(tokenizer, paragraph) for paragraph in paragraphs]
+        super().__init__(clean(settings), paragraphs=paragraphs, labels=labels)
+
+    def compute(self, settings: dict) -> tuple[dict, list[str]]:
+        settings = clean(settings)
+        number, text = self._current_text(settings)
+        if self._read != (number, text):
+            self._read = (number, text)
+            found = self._lab.read(text, self._tagged(number, text))
+            known = self.pieces["number"] + 1
+            self.pieces = self._lab.pieces(known) if found else EMPTY | {"number": known}
+        if self._lab.text is None:
+            raise Failed("Type some text, or choose a paragraph: here is nothing to mask yet.")
+        notes = [*self._lab.text.notes, *self._notes(settings, number)]
+        return self._lab.shown(settings), notes
 
     def _current_text(self, settings: dict) -> tuple[int, str]:
         number = settings["paragraph"]
         if 0 <= number < len(self.paragraphs):
             return number, self.paragraphs[number]
-        return -1, self.text
+        return -1, settings["text"]
 
     def _tagged(self, number: int, text: str) -> dict[str, list]:
         """The marked spans of a paragraph, in pieces; of a text of one's own there are none."""
@@ -125,26 +137,6 @@ class MaskingLab(View):
             return {}
         offsets = self._lab.tokenizer.encode(text, special_tokens=False).offsets
         return {k: piece_spans(offsets, spans[number]) for k, spans in self._spans.items()}
-
-    def _redraw(self, _change=None) -> None:
-        settings = clean(self.settings)
-        number, text = self._current_text(settings)
-        # Text and settings come in one message, but each is reported.
-        if self._done == (settings, number, text):
-            return
-        self._done = (settings, number, text)
-        with self.hold_sync():
-            if self._read != (number, text):
-                self._read = (number, text)
-                found = self._lab.read(text, self._tagged(number, text))
-                known = self.pieces["number"] + 1
-                self.pieces = self._lab.pieces(known) if found else EMPTY | {"number": known}
-            if self._lab.text is None:
-                self.message = "Type some text, or choose a paragraph: here is nothing to mask yet."
-                self.shown = NOTHING | {"answer": settings["number"], "settings": settings}
-                return
-            self.message = " ".join([*self._lab.text.notes, *self._notes(settings, number)])
-            self.shown = self._lab.shown(settings)
 
     def _notes(self, settings: dict, number: int) -> list[str]:
         """What a learner should know of these settings, in sentences."""
@@ -182,5 +174,5 @@ class MaskingLab(View):
 
 def label(tokenizer: WordPieceTokenizer, paragraph: str) -> str:
     """A paragraph in the list: how it begins, and how long it is."""
-    begin = paragraph if len(paragraph) <= 60 else f"{paragraph[:59].rstrip()}…"
+    begin = shorten(paragraph, 60)
     return f"{begin} ({len(tokenizer.encode(paragraph, special_tokens=False)):,} pieces)"

@@ -14,7 +14,8 @@ MISTAKES = {
     "mask_only": {"replacement": "mask"},
     "unlimited": {"length_law": "unlimited"},
 }
-START = {"number": 0, "paragraph": 0, "preset": "official", "scheme": "span", "p": 0.2}
+# `paragraph` is the number of one of the lab's; -1: `text` is masked, the learner's own.
+START = {"number": 0, "paragraph": 0, "text": "", "preset": "official", "scheme": "span", "p": 0.2}
 START |= {"longest": 10, "budget": 15, "mistake": "none", "seed": 1, "more": 0}
 LIMITS = {"longest": (1, 20), "budget": (1, 50), "seed": (0, 2**31 - 1)}
 

@@ -12,7 +12,6 @@ import numpy as np
 from spanbert_teach.masking import KINDS, MaskOptions, masking_budget, span_length_pmf
 from spanbert_teach.tokenization import WordPieceTokenizer
 from spanbert_teach.views import masking_verdict
-from spanbert_teach.views.guards import Failed
 from spanbert_teach.views.masking_draws import (
     BLOCK,
     FirstMask,
@@ -23,6 +22,8 @@ from spanbert_teach.views.masking_draws import (
 )
 from spanbert_teach.views.masking_settings import clean, lab_options, reference_options
 from spanbert_teach.views.masking_tally import Draws, Tally
+from spanbert_teach.views.masking_verdict import BAD, GOOD, Verdict
+from spanbert_teach.views.own_function import Failed
 
 PER_MOVE, PER_BUTTON, MOST_BUTTON = 200, 1000, 5
 # One mask of the learner's function may take a millisecond: a move ends after so many seconds.
@@ -40,7 +41,7 @@ def show(
     one: FirstMask,
     tally: Tally,
     reference: Tally,
-    judged: dict,
+    judged: Verdict,
 ) -> dict:
     """All that the browser draws after a change, as plain numbers and strings.
 
@@ -48,16 +49,15 @@ def show(
         tokens: the vocabulary, for the random pieces.
         one: the mask that is shown; tally: of all masks so far; reference: of masks of the same
             text by the library's own rule.
-        judged: the verdict, see `masking_verdict.verdict`.
 
     Returns:
-        answer: the number of the settings that this answers; settings; spans: [start, end, how many
-        pieces SBO predicts] each; kinds: one letter, m, r or k, for each masked piece, in order;
-        random: [piece, token] for those that a random piece stands for; masks, pieces, budget,
-        least, most: how many; mean and law_mean, in words; bins: labels of the histogram; realised,
-        rule, law: a share for each bin; cut: share of the masks that end inside a word; shares: of
-        [MASK], random and kept pieces; mixed: share of the longer spans; max_sbo; uses: which
-        controls matter; verdict; note.
+        preset, scheme: of the settings; spans: [start, end, how many pieces SBO predicts] each;
+        kinds: one letter, m, r or k, for each masked piece, in order; random: [piece, token] for
+        those that a random piece stands for; masks, pieces, budget, least, most: how many; mean and
+        law_mean, in words; bins: labels of the histogram; realised, rule, law: a share for each
+        bin; cut: share of the masks that end inside a word; shares: of [MASK], random and kept
+        pieces; mixed: share of the longer spans; max_sbo; uses: which controls matter; verdict: the
+        fields of `Verdict`; note.
     """
     options = lab_options(settings)
     pmf = span_length_pmf(options.p, options.max_words)
@@ -67,8 +67,8 @@ def show(
     per_mask = max(1, tally.masks)
     article = options.anchor == "every"
     return {
-        "answer": settings["number"],
-        "settings": settings,
+        "preset": settings["preset"],
+        "scheme": settings["scheme"],
         "spans": [[*s, n] for s, n in zip(one.spans, one.predicted, strict=True)],
         "kinds": "".join(KINDS[kind][0] for kind in one.kinds),
         "random": [
@@ -97,8 +97,8 @@ def show(
             "budget": not article,
             "mistake": not article,
         },
-        "verdict": judged,
-        "note": good_note(tally, settings) if judged["state"] == "good" else "",
+        "verdict": judged._asdict(),
+        "note": good_note(tally, settings) if judged.state == GOOD else "",
     }
 
 
@@ -208,7 +208,7 @@ class Lab:
             self._forget()
             one, tally = FirstMask([], [], [], []), Tally()
             reference = self.reference(options)
-            judged = {"state": "bad", "sentence": str(failed), "reasons": ["failed"]}
+            judged = Verdict(BAD, str(failed), ["failed"])
             return show(self.tokenizer.tokens, self.text, settings, one, tally, reference, judged)
         # As many as there are: what is compared with fewer would blur what many masks show.
         reference = self.reference(options, min(tally.masks, 6 * PER_BUTTON))

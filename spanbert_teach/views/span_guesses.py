@@ -6,15 +6,15 @@ draws them.
 
 import html
 from collections.abc import Mapping
-from pathlib import Path
 
 import traitlets
 
 from spanbert_teach import SENTENCE
 from spanbert_teach.filling import MASK
 from spanbert_teach.objectives import SpanBert
-from spanbert_teach.views.frame import AnsweringView
-from spanbert_teach.views.guards import Failed, sendable, stopped_with
+from spanbert_teach.views.colours import BLUE, GREEN, ORANGE
+from spanbert_teach.views.own_function import Failed, stopped_with
+from spanbert_teach.views.picture import LEFT, element, elements, note
 from spanbert_teach.views.span_guesses_state import (
     MOST_HIDDEN,
     BoundaryVector,
@@ -22,30 +22,25 @@ from spanbert_teach.views.span_guesses_state import (
     inside,
     read_sentence,
 )
+from spanbert_teach.views.texts import percent, sendable
+from spanbert_teach.views.view import AnsweringView, browser_side
 
 HIDE = "Voting Rights Act"  # of the course's sentence
 UNKNOWN = "[UNK]"
+CELL = f"{LEFT};vertical-align:top"
+# The text's pieces and what stands below them, the hidden span, the size of the vocabulary; and for
+# each model its name, its problem, and the fields of `guess`.
 NOTHING = {"answer": 0, "tokens": [], "under": [], "start": 0, "end": 0, "size": 0, "models": []}
 NO_GUESS = {"mlm": None, "sbo": None, "why_not": "", "failed": False, "own": None}
 NO_MODELS = (
     "There is no model here to ask. Give the view a name and a model, for example "
     'SpanGuesses({"SpanBERT": load_model("course")}).'
 )
-BLUE, ORANGE, GREEN = "#0072B2", "#E69F00", "#009E73"
-
-
-def percent(share: float) -> str:
-    """A probability as the view writes it."""
-    if share < 0.0005:
-        return "<0.1%"
-    if share > 0.995:
-        return "100%" if share > 0.99995 else ">99%"
-    return f"{share:.1%}" if share < 0.0995 else f"{share:.0%}"
 
 
 def static_html(shown: dict, message: str = "") -> str:
     """The view without a kernel: the sentence, a table for each model. Safe to show anywhere."""
-    parts = [f"<p>{html.escape(message)}</p>"] if message else []
+    parts = [note(message)]
     if shown["tokens"]:
         chips = [strip_chip(shown, column) for column in range(len(shown["tokens"]))]
         parts.append(f"<div>{' '.join(chips)}</div>")
@@ -60,45 +55,47 @@ def strip_chip(shown: dict, column: int) -> str:
     style = "display:inline-block;padding:1px 4px;margin:1px;border:1px solid #999999"
     text = html.escape(shown["tokens"][column])
     if shown["start"] <= column < shown["end"]:
-        return f'<span style="{style};background-color:{ORANGE};color:#000000"><b>{MASK}</b></span>'
-    if column not in (shown["start"] - 1, shown["end"]):
-        return f'<span style="{style}">{text}</span>'
-    if column in (0, len(shown["tokens"]) - 1):  # no span was predicted from these in training
-        return f'<span style="{style}">{text} ✗</span>'
-    text = f"{text} ▸" if column < shown["start"] else f"◂ {text}"
-    return f'<span style="{style};border:2px solid {BLUE}">{text}</span>'
+        style += f";background-color:{ORANGE};color:#000000"
+        text = element("b", MASK)
+    elif column not in (shown["start"] - 1, shown["end"]):
+        pass
+    elif column in (0, len(shown["tokens"]) - 1):  # no span was predicted from these in training
+        text += " ✗"
+    else:
+        style += f";border:2px solid {BLUE}"
+        text = f"{text} ▸" if column < shown["start"] else f"◂ {text}"
+    return element("span", text, style)
 
 
 def model_table(shown: dict, model: dict) -> str:
     """Columns: the hidden pieces. Rows: the two heads."""
     if model["problem"]:
-        return f"<p>✗ {html.escape(model['problem'])}</p>"
-    left = 'style="text-align:left;vertical-align:top"'
+        return note(f"✗ {model['problem']}")
     true = shown["tokens"][shown["start"] : shown["end"]]
-    heads = "".join(f"<th {left}>{n}: {html.escape(piece)}</th>" for n, piece in enumerate(true, 1))
-    rows = [f"<tr><th {left}>hidden piece</th>{heads}</tr>"]
-    for head, color in (("mlm", BLUE), ("sbo", ORANGE)):
+    heads = [f"{number}: {html.escape(piece)}" for number, piece in enumerate(true, 1)]
+    rows = [elements("th", ["hidden piece", *heads], CELL)]
+    for head, colour in (("mlm", BLUE), ("sbo", ORANGE)):
         found = model[head]
         if not found:
             why = ("✗ " if model["failed"] else "") + model["why_not"]
-            cells = f'<td {left} colspan="{len(true)}">{html.escape(why)}</td>'
-            rows.append(f"<tr><th {left}>{head.upper()}</th>{cells}</tr>")
+            cell = f'<td style="{CELL}" colspan="{len(true)}">{html.escape(why)}</td>'
+            rows.append(element("th", head.upper(), CELL) + cell)
             continue
-        cells = "".join(f"<td {left}>{place_lines(place, color)}</td>" for place in found["places"])
         label = f"{head.upper()}<br>first guess right: {found['right']} of {len(true)}"
         label += f"<br>loss {found['loss']:.2f} nats"
-        rows.append(f"<tr><th {left}>{label}</th>{cells}</tr>")
-    return f"<table>{''.join(rows)}</table>"
+        cells = [place_lines(place, colour) for place in found["places"]]
+        rows.append(element("th", label, CELL) + elements("td", cells, CELL))
+    return element("table", elements("tr", rows))
 
 
-def place_lines(place: dict, color: str) -> str:
+def place_lines(place: dict, colour: str) -> str:
     """One head's guesses for one piece, each with a bar, and how the true piece fared."""
     lines = []
     for piece, share, right in place["guesses"]:
-        bar = f"border-left:{1 + round(40 * share)}px solid {GREEN if right else color}"
-        text = f"{html.escape(piece)} {html.escape(percent(share))}"
-        text = f"<b>✓ {text}</b>" if right else text
-        lines.append(f'<span style="{bar};padding-left:4px">{text}</span>')
+        bar = f"border-left:{1 + round(40 * share)}px solid {GREEN if right else colour}"
+        text = html.escape(f"{piece} {percent(share)}")
+        text = element("b", f"✓ {text}") if right else text
+        lines.append(element("span", text, f"{bar};padding-left:4px"))
     true = f"true: rank {place['rank']:,}, {html.escape(percent(place['share']))}"
     return "<br>".join([*lines, true])
 
@@ -118,8 +115,7 @@ class SpanGuesses(AnsweringView):
         ValueError: a model without a tokenizer, or with another than the first one's.
     """
 
-    _esm = Path(__file__).parent / "static" / "span_guesses.js"
-    _css = Path(__file__).parent / "static" / "span_guesses.css"
+    _esm, _css = browser_side("span_guesses")
 
     names = traitlets.List(traitlets.Unicode()).tag(sync=True)
     most = traitlets.Int(MOST_HIDDEN).tag(sync=True)
@@ -137,19 +133,9 @@ class SpanGuesses(AnsweringView):
         self.tokenizer = shared_tokenizer(self.models)
         sentence = sendable(sentence)
         start, end = self._columns(sentence, hide)
-        first = {"number": 0, "text": sentence, "start": start, "end": end, "models": [0]}
+        first = {"text": sentence, "start": start, "end": end, "models": [0]}
         self._known: tuple[tuple, dict] = ((), {})  # what was asked last, and each model's answer
-        super().__init__(names=list(self.models), first=first, settings=first)
-
-    def pick(self, start: int, end: int, text: str | None = None, models=None) -> None:
-        """Hide other pieces: columns, [CLS] being 0, end exclusive.
-
-        Args:
-            text: another sentence; models: the numbers of the models to show, from 0.
-        """
-        changes = {"start": start, "end": end, "number": self.settings["number"] + 1}
-        changes |= {} if text is None else {"text": text}
-        self.settings = self.settings | changes | ({} if models is None else {"models": models})
+        super().__init__(first, names=list(self.models), first=first)
 
     def _columns(self, sentence: str, hide: str) -> tuple[int, int]:
         """Where `hide` is among the pieces of the sentence; else a piece in the middle."""

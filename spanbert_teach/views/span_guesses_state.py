@@ -9,7 +9,8 @@ from torch import Tensor
 from spanbert_teach.filling import MASK, blank_shares, why_not_sbo
 from spanbert_teach.objectives import SpanBert, boundary_input
 from spanbert_teach.tokenization import Encoding
-from spanbert_teach.views.guards import Failed, call_own, first_characters
+from spanbert_teach.views.own_function import Failed, call_own
+from spanbert_teach.views.texts import first_characters
 
 LONGEST_TEXT = 10_000
 MOST_HIDDEN = 20  # pieces of a span: more than an SBO has positions for
@@ -73,8 +74,6 @@ def own_vector(function: BoundaryVector, given: tuple[Tensor, ...], expected: Te
     name = getattr(function, "__name__", "The function")
     copies = [tensor.detach().clone() for tensor in given]
     vector = call_own(function, copies, name, ENDLESS_SECONDS)
-    if vector is None or vector is ...:
-        raise Failed(f"{name} gave back {vector!r}: is the return missing?")
     if not isinstance(vector, Tensor):
         raise Failed(f"{name} gave back {reprlib.repr(vector)}; it should be a tensor.")
     if vector.shape != expected.shape:
@@ -124,11 +123,11 @@ def answer(shares: Tensor, targets: Sequence[int], tokens: Sequence[str], top: i
     places = [
         {
             "guesses": [
-                [tokens[number], round(share, 6), number == target]
+                [tokens[number], six_digits(share), number == target]
                 for number, share in zip(row_ids, row_shares, strict=True)
             ],
             "rank": rank,
-            "share": round(share, 6),
+            "share": six_digits(share),
         }
         for target, row_ids, row_shares, rank, share in zip(
             targets, ids.tolist(), best.tolist(), ranks.tolist(), true[:, 0].tolist(), strict=True
@@ -137,6 +136,11 @@ def answer(shares: Tensor, targets: Sequence[int], tokens: Sequence[str], top: i
     right = sum(place["guesses"][0][2] for place in places)
     loss = -true.clamp(min=torch.finfo(true.dtype).tiny).log().mean().item()
     return {"places": places, "right": right, "loss": round(loss, 4)}
+
+
+def six_digits(share: float) -> float:
+    """A probability with six digits that count: rounded, but what is there stays more than 0."""
+    return float(f"{share:.6g}")
 
 
 @torch.no_grad()

@@ -23,12 +23,14 @@ from IPython.display import display
 
 from spanbert_teach.pretraining import LOG, SETTINGS, Settings, read_log
 from spanbert_teach.tokenization import load_tokenizer, read_vocabulary
-from spanbert_teach.views.frame import View
+from spanbert_teach.views.colours import BLUE, RED
+from spanbert_teach.views.picture import LEFT, element, elements, note
 from spanbert_teach.views.training_curve_state import HELD_OUT, SERIES, drawing
+from spanbert_teach.views.view import View, browser_side
 
 MOST_ROWS = 12  # of the table without a kernel
 EVERY = 0.2  # seconds between two messages to the browser
-COLORS = {"mlm": "#0072B2", "sbo": "#D55E00"}
+COLOURS = {"mlm": BLUE, "sbo": RED}
 
 
 def start_timer(seconds: float, function) -> threading.Timer:
@@ -39,7 +41,7 @@ def start_timer(seconds: float, function) -> threading.Timer:
     return timer
 
 
-def latest(shown: dict) -> str:
+def last_values(shown: dict) -> str:
     """The last value of each series, in words."""
     last = {name: [v for v in c if v is not None][-1] for name, c in shown["series"].items()}
     return ", ".join(f"{SERIES[name]} {digits(value)}" for name, value in last.items())
@@ -68,26 +70,29 @@ def static_html(shown: dict) -> str:
     It tells no speeds: they differ each time.
     """
     title = " · ".join(filter(None, (shown["title"], shown["place"])))
-    rows = []
-    left = 'style="text-align:left"'
     unknown = math.log(shown["vocabulary"])
+    rows = [
+        element("th", "step") + elements("th", [SERIES[name] for name in shown["series"]], LEFT)
+    ]
     for i in table_rows(shown):
-        cells = [f"<td>{shown['steps'][i]:,}</td>"]
-        for name, column in shown["series"].items():
-            text, style = digits(column[i]), ""
-            if name in COLORS and isinstance(column[i], float):
-                width = round(80 * min(1.5, max(0, column[i]) / unknown))
-                style = f"border-left:{width}px solid {COLORS[name]};padding-left:4px"
-            cells.append(f'<td {left}><span style="{style}">{text}</span></td>')
-        rows.append(f"<tr>{''.join(cells)}</tr>")
-    heads = "".join(f"<th {left}>{SERIES[name]}</th>" for name in shown["series"])
-    parts = [f"<p><b>{html.escape(title)}</b></p>"]
+        cells = [loss_cell(name, column[i], unknown) for name, column in shown["series"].items()]
+        rows.append(element("td", f"{shown['steps'][i]:,}") + elements("td", cells, LEFT))
+    parts = [element("p", element("b", html.escape(title)))]
     if shown["warning"]:
-        parts.append(f"<p>✗ {html.escape(shown['warning'])}</p>")
-    if rows:
+        parts.append(note(f"✗ {shown['warning']}"))
+    if len(rows) > 1:
         what = f"Losses in nats; to know nothing costs ln {shown['vocabulary']:,} = {unknown:.2f}."
-        parts.append(f"<p>{what}</p><table><tr><th>step</th>{heads}</tr>{''.join(rows)}</table>")
+        parts += [note(what), element("table", elements("tr", rows))]
     return "".join(parts) + "<p>Run the cell to see the curve.</p>"
+
+
+def loss_cell(name: str, loss: float | str | None, unknown: float) -> str:
+    """A loss, with a bar where it is one of the two that are trained on."""
+    style = ""
+    if name in COLOURS and isinstance(loss, float):
+        width = round(80 * min(1.5, max(0, loss) / unknown))
+        style = f"border-left:{width}px solid {COLOURS[name]};padding-left:4px"
+    return f'<span style="{style}">{digits(loss)}</span>'
 
 
 class TrainingCurve(View):
@@ -98,8 +103,7 @@ class TrainingCurve(View):
         log_x: whether the steps are on a logarithmic scale at first.
     """
 
-    _esm = Path(__file__).parent / "static" / "training_curve.js"
-    _css = Path(__file__).parent / "static" / "training_curve.css"
+    _esm, _css = browser_side("training_curve")
     _clock = staticmethod(time.monotonic)
     _later = staticmethod(start_timer)
 
@@ -175,7 +179,7 @@ class TrainingCurve(View):
             self.shown = drawing(self.records, self.settings, self.vocabulary)
 
     def __repr__(self) -> str:
-        said = (self.shown["title"], self.shown["place"], latest(self.shown))
+        said = (self.shown["title"], self.shown["place"], last_values(self.shown))
         return f"TrainingCurve({', '.join(filter(None, said))!r})"
 
     def picture(self) -> str:

@@ -83,7 +83,16 @@ def progress(records: list[dict], settings: Settings | None) -> tuple[str, str]:
 
 
 def drawing(records: list[dict], settings: Settings | None, vocabulary: int) -> dict:
-    """All that is drawn, in numbers and words. `vocabulary`: how many pieces it has."""
+    """All that is drawn, in numbers and words.
+
+    Args:
+        vocabulary: how many pieces it has.
+
+    Returns:
+        title, place, speed, warning: what is said above the curve; vocabulary; stages: [first step,
+        length of the blocks] each; end: of the axis of steps; low, high, grid: see `heights`;
+        steps: of the points; series, accuracy: name -> a value for each point, see `values`.
+    """
     losses = [values(record, "cross_entropy") for record in records]
     broken = [(i, *item) for i, row in enumerate(losses) for item in row.items()]
     broken = [found for found in broken if isinstance(found[-1], str)]
@@ -112,8 +121,8 @@ def drawing(records: list[dict], settings: Settings | None, vocabulary: int) -> 
         "speed": speed,
         "warning": warning,
         "vocabulary": vocabulary,
-        "stages": stages,  # first step, length of the blocks
-        "end": max(end, *(record["step"] for record in records[-1:]), 2),  # of the axis
+        "stages": stages,
+        "end": max(end, *(record["step"] for record in records[-1:]), 2),
         "steps": [record["step"] for record in kept],
         **heights(columns["series"], math.log(vocabulary)),
         **columns,

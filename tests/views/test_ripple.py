@@ -6,21 +6,22 @@ from functools import cache
 
 import pytest
 import torch
+from asking import ask
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
 from spanbert_teach.model import SpanBertConfig, SpanBertEncoder
 from spanbert_teach.tokenization import WordPieceTokenizer
-from spanbert_teach.views.guards import Failed
+from spanbert_teach.views.own_function import Failed
 from spanbert_teach.views.ripple import NOTHING, Ripple, static_html
 from spanbert_teach.views.ripple_state import (
     LONGEST_TEXT,
     MOST_PIECES,
     reached,
     read_pair,
+    read_replacement,
     relative_change,
-    replacement_id,
     ripple,
     verdict,
 )
@@ -151,14 +152,14 @@ def test_both_sentences_become_equally_long():
     ],
 )
 def test_the_replacement(typed, piece, said):
-    found, number, notes = replacement_id(SMALL, typed)
+    found, number, notes = read_replacement(SMALL, typed)
     assert found == piece and PIECES[number] == piece
     assert said in " ".join(notes) and bool(said) == bool(notes)
 
 
 def test_without_a_replacement_there_is_nothing_to_do():
     with pytest.raises(Failed, match="Type a piece"):
-        replacement_id(SMALL, "  ")
+        read_replacement(SMALL, "  ")
     empty = view(change_to="")
     assert "Type a piece" in empty.message and empty.shown["models"] == []
     assert "Type a piece" in repr(empty) and "Type a piece" in static_html(NOTHING, empty.message)
@@ -212,27 +213,23 @@ def test_a_model_cannot_spoil_the_ids():
     assert view({"a": spoils}).shown["models"][0]["changes"] == view().shown["models"][0]["changes"]
 
 
-def change(shown, **settings):
-    shown.settings = {**shown.settings, **settings, "number": shown.settings["number"] + 1}
-
-
 def test_the_view_follows_its_settings():
     shown = view()
     assert shown.shown["place"] == 3 and shown.shown["old"] == "sat" and shown.shown["new"] == "dog"
     assert [m["name"] for m in shown.shown["models"]] == ["BERT", "article"] == shown.names
     assert all(len(m["changes"]) == 4 for m in shown.shown["models"])
-    change(shown, sentence=1, place=2)
+    ask(shown, sentence=1, place=2)
     assert shown.shown["answer"] == 1 and shown.shown["old"] == "dog"
     assert all("nothing changes" in m["verdict"] for m in shown.shown["models"])
-    change(shown, new="cat")
+    ask(shown, new="cat")
     assert "reached all 5" in shown.shown["models"][0]["verdict"]
-    change(shown, place=99)
+    ask(shown, place=99)
     assert shown.shown["place"] == 5 and shown.shown["old"] == "[SEP]"
     for empty in ("first", "second"):
-        change(shown, **{empty: " "})
+        ask(shown, **{empty: " "})
         assert "has no piece yet" in shown.message and shown.shown["models"] == []
         assert shown.shown["answer"] == shown.settings["number"]
-        change(shown, **{empty: "the cat 😀 中文 <script>alert(1)</script>"})
+        ask(shown, **{empty: "the cat 😀 中文 <script>alert(1)</script>"})
         assert shown.shown["models"]
     json.dumps(shown.shown, ensure_ascii=False).encode()
     page = shown._repr_mimebundle_()[0]["text/html"]

@@ -6,6 +6,7 @@ from functools import cache
 
 import pytest
 import torch
+from asking import ask
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
@@ -16,17 +17,19 @@ from spanbert_teach.filling import blank_shares, fill, why_not_sbo
 from spanbert_teach.model import SpanBertConfig
 from spanbert_teach.objectives import SpanBert, boundary_input
 from spanbert_teach.tokenization import WordPieceTokenizer, load_tokenizer
-from spanbert_teach.views.guards import Failed
-from spanbert_teach.views.span_guesses import SpanGuesses, percent, static_html
+from spanbert_teach.views.own_function import Failed
+from spanbert_teach.views.span_guesses import SpanGuesses, static_html
 from spanbert_teach.views.span_guesses_state import (
     LONGEST_TEXT,
     MOST_HIDDEN,
     inside,
     own_shares,
     read_sentence,
+    six_digits,
     span_guesses,
     why_no_sbo,
 )
+from spanbert_teach.views.texts import percent
 
 PIECES = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "the", "cat", "sat", "##s", "<", "script"]
 PIECES += [">", "&", ".", "dog", "ran", "on", "a", "mat"]
@@ -199,7 +202,7 @@ def test_an_unknown_piece_is_named_by_its_letters():
     shown = view(text="the zebra sat on a mat", hide="zebra")
     assert shown.shown["under"][1:4] == ["", "zebra", ""]
     assert "[UNK] is what is not in the vocabulary; its letters cannot be guessed." in shown.message
-    shown.pick(4, 5)
+    ask(shown, start=4, end=5)
     assert shown.message == ""
 
 
@@ -284,7 +287,7 @@ def test_a_bad_model_gives_a_message_and_the_other_still_works():
     sick.tokenizer = SMALL
     nn.init.constant_(sick.mlm.bias, float("nan"))
     shown = view({"broken": broken, "sick": sick, "good": model()})
-    shown.pick(3, 5, models=[0, 1, 2])
+    ask(shown, start=3, end=5, models=[0, 1, 2])
     first, second, third = shown.shown["models"]
     assert first["problem"] == "The model stopped with ZeroDivisionError: division by zero."
     assert "infinite or no numbers" in second["problem"] and third["sbo"] and not third["problem"]
@@ -322,22 +325,22 @@ def test_the_view_follows_its_settings():
     assert shown.names == ["SpanBERT", "MLM alone"] and shown.shown["answer"] == 0
     assert (shown.shown["start"], shown.shown["end"]) == (4, 5), "the middle"
     assert [m["name"] for m in shown.shown["models"]] == ["SpanBERT"]
-    shown.pick(3, 6)
+    ask(shown, start=3, end=6)
     assert shown.shown["answer"] == 1 and len(shown.shown["models"][0]["sbo"]["places"]) == 3
     direct = guesses(start=3, end=6)
     assert {key: shown.shown["models"][0][key] for key in ("mlm", "sbo")} == {
         key: direct[key] for key in ("mlm", "sbo")
     }
-    shown.pick(3, 6, models=[0, 1])
+    ask(shown, start=3, end=6, models=[0, 1])
     assert [m["name"] for m in shown.shown["models"]] == ["SpanBERT", "MLM alone"]
     assert "no SBO head" in shown.shown["models"][1]["why_not"]
-    shown.pick(3, 6, models=[])
+    ask(shown, start=3, end=6, models=[])
     assert [m["name"] for m in shown.shown["models"]] == ["SpanBERT"], "one stays"
-    shown.pick(5, 99)
+    ask(shown, start=5, end=99)
     assert (shown.shown["start"], shown.shown["end"]) == (5, 9) and shown.message == ""
-    shown.pick(2, 40, "the cat " * 20)
+    ask(shown, start=2, end=40, text="the cat " * 20)
     assert shown.shown["end"] == 2 + MOST_HIDDEN and "At most 20 pieces" in shown.message
-    shown.pick(2, 3, " ")
+    ask(shown, start=2, end=3, text=" ")
     assert "Type a sentence" in shown.message and shown.shown["tokens"] == []
     assert shown.shown["answer"] == shown.settings["number"] and "Type a" in repr(shown)
     json.dumps(shown.shown)
@@ -350,29 +353,14 @@ def test_a_model_is_asked_once_for_a_span(monkeypatch):
     shown._known = ((), {})
     monkeypatch.setattr("spanbert_teach.views.span_guesses.own_notes", lambda *_: [])
     for models in ([0], [0, 1], [1], [0]):
-        shown.pick(3, 5, models=models)
+        ask(shown, start=3, end=5, models=models)
     assert asked == ["SpanBERT", "MLM alone"]
-    shown.pick(3, 6, models=[0])
+    ask(shown, start=3, end=6, models=[0])
     assert asked == ["SpanBERT", "MLM alone", "SpanBERT"]
 
 
-@pytest.mark.parametrize(
-    ("share", "said"),
-    [
-        (0, "<0.1%"),
-        (0.0004, "<0.1%"),
-        (0.0005, "0.1%"),
-        (0.0123, "1.2%"),
-        (0.0994, "9.9%"),
-        (0.0996, "10%"),
-        (0.5, "50%"),
-        (0.994, "99%"),
-        (0.997, ">99%"),
-        (1.0, "100%"),
-    ],
-)
-def test_percentages(share, said):
-    assert percent(share) == said
+def test_a_share_that_is_there_stays_more_than_nothing():
+    assert six_digits(1 / 3) == 0.333333 and six_digits(2e-9) == 2e-9 and six_digits(1.0) == 1.0
 
 
 def test_the_static_picture_shows_what_the_view_shows():

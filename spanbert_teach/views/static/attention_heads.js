@@ -1,8 +1,7 @@
 // The head view: the kernel sends the probabilities of all layers and heads once for each text, a
-// byte each; layers, heads and pieces are chosen here, without it. Every text is set with
-// textContent: a piece `<script>` is shown, never run.
+// byte each; layers, heads and pieces are chosen here, without it. What a learner's own function
+// makes of a head comes from the kernel.
 
-const SVG = "http://www.w3.org/2000/svg";
 const LEAST_LINE = 0.04; // links with less are left out, but for the strongest of each piece
 const MOSTLY = 30; // percent, as in attention_heads.py
 const HINT = "Point at a piece on the left, or come with the Tab key and use the arrow keys.";
@@ -12,30 +11,11 @@ const PATTERNS = [
   ["the same piece elsewhere", "same"], ["[CLS]", "[CLS]"], ["[SEP]", "[SEP]"],
 ];
 
-function build(node, attributes, children) {
-  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
-  node.append(...children);
-  return node;
-}
-const element = (tag, attributes = {}, ...children) =>
-  build(document.createElement(tag), attributes, children);
-const drawing = (tag, attributes = {}, ...children) =>
-  build(document.createElementNS(SVG, tag), attributes, children);
-
-// A long text by its beginning and end, so that a line stays a line.
-function shorten(text, most = 60) {
-  const letters = [...text];
-  return letters.length <= most ? text : letters.slice(0, most - 1).join("") + "…";
-}
-
 // Bytes hold 255ths: a percentage is off by 0.2 at most.
-function percent(weight) {
-  const value = Math.round((100 * weight) / 255);
-  return value === 0 && weight ? "<1%" : `${value}%`;
-}
+const percentOf = (weight) => wholePercent(weight / 255);
 
 // The matrix, a pixel for each pair of pieces: the more, the less the page shines through.
-function paint(canvas, weights, length, kept, color) {
+function paint(canvas, weights, length, kept, colour) {
   const size = kept.length;
   canvas.width = canvas.height = Math.max(1, size);
   if (!size) return;
@@ -44,7 +24,7 @@ function paint(canvas, weights, length, kept, color) {
   let at = 0;
   for (const row of kept) {
     for (const column of kept) {
-      for (const part of color) image.data[at++] = part;
+      for (const part of colour) image.data[at++] = part;
       image.data[at++] = weights[row * length + column];
     }
   }
@@ -52,8 +32,8 @@ function paint(canvas, weights, length, kept, color) {
 }
 
 function render({ model, el }) {
-  let { layer, head } = model.get("chosen");
-  let shown = model.get("shown");
+  let { layer, head } = model.get("settings");
+  let recorded = model.get("recorded");
   let all = new Uint8Array();
   let kept = []; // the places of the pieces that are drawn: all, or all but [CLS] and [SEP]
   let selected = null; // a piece that was clicked or reached by keys; it stays until Escape
@@ -61,43 +41,17 @@ function render({ model, el }) {
   let rows = []; // for each kept piece: its place, its button, its right text, its percentage
   let lines = [];
   let painted = "";
-  let color = [0, 114, 178];
+  let colour = [0, 0, 0]; // until it is known
 
   // --- controls
-  const examples = model.get("examples");
-  const choice = element("select", { "aria-label": "example text" });
-  choice.append(element("option", { value: -1 }, "(your own text)"));
-  examples.forEach((text, i) => choice.append(element("option", { value: i }, shorten(text))));
-  const typed = element("input", {
-    type: "text", class: "typed", "aria-label": "your own text", spellcheck: "false", autocomplete: "off",
+  const typed = textField("your own text", { class: "typed" });
+  typed.value = model.get("settings").text;
+  const choice = chooser({
+    name: "example text", own: "(your own text)", examples: model.get("examples"), field: typed,
+    take: (text) => kernel.change({ text }),
   });
-  typed.value = model.get("text");
-  choice.value = examples.indexOf(typed.value);
-  const send = (text) => {
-    model.set("text", text);
-    model.save_changes();
-  };
-  choice.addEventListener("change", () => {
-    if (choice.value < 0) return typed.focus();
-    typed.value = examples[choice.value];
-    send(typed.value);
-  });
-  typed.addEventListener("input", () => {
-    choice.value = -1;
-    send(typed.value);
-  });
-
-  const slider = (name) => {
-    const input = element("input", { type: "range", min: 1, step: 1, "aria-label": name });
-    const value = element("output");
-    input.addEventListener("input", () => {
-      if (name === "layer") go(Number(input.value), head);
-      else go(layer, Number(input.value));
-    });
-    return { input, value, row: element("label", {}, element("span", {}, name), input, value) };
-  };
-  const layers = slider("layer");
-  const heads = slider("head");
+  const layers = slider("layer", {}, (number) => go(number, head));
+  const heads = slider("head", {}, (number) => go(layer, number));
   const hide = element("input", { type: "checkbox" });
   hide.addEventListener("change", () => {
     if (hide.checked && isEnd(selected)) selected = null;
@@ -107,11 +61,10 @@ function render({ model, el }) {
 
   // The browser draws at once; the kernel is told, for a function of the learner's own.
   function go(toLayer, toHead) {
-    if (!shown.layers) return;
-    layer = Math.min(Math.max(1, toLayer), shown.layers);
-    head = Math.min(Math.max(1, toHead), shown.heads);
-    model.set("chosen", { layer, head });
-    model.save_changes();
+    if (!recorded.layers) return;
+    layer = Math.min(Math.max(1, toLayer), recorded.layers);
+    head = Math.min(Math.max(1, toHead), recorded.heads);
+    kernel.change({ layer, head });
     draw();
   }
 
@@ -120,12 +73,11 @@ function render({ model, el }) {
   const stripTitle = element("h4");
   let thumbs = [];
   strip.addEventListener("keydown", (event) => {
-    const targets = {
+    const to = keyTarget(event, {
       ArrowLeft: head - 1, ArrowUp: head - 1, ArrowRight: head + 1, ArrowDown: head + 1, Home: 1, End: Infinity,
-    };
-    if (!(event.key in targets) || event.ctrlKey || event.altKey || event.metaKey) return;
-    event.preventDefault();
-    go(layer, targets[event.key]);
+    });
+    if (to === undefined) return;
+    go(layer, to);
     thumbs[head - 1].box.focus();
   });
 
@@ -145,7 +97,7 @@ function render({ model, el }) {
     return { bar, value, nodes: [element("dt", {}, words), element("span", { class: "track" }, bar), value] };
   });
   const explain = element("p", { class: "explain", "aria-live": "polite" });
-  const message = element("p", { class: "message", role: "status" });
+  const message = messageLine(model);
   const ownSaid = element("p", { class: "own", role: "status" });
   const body = element("tbody");
   const more = element("details", {}, element("summary", {}, "Each piece and the three at which it looks most, as a table"),
@@ -153,44 +105,44 @@ function render({ model, el }) {
       ...["piece", "looks at", "then", "then"].map((name) => element("th", { scope: "col" }, name)))), body));
   more.addEventListener("toggle", tabulate);
 
-  const isEnd = (place) => place === 0 || place === shown.tokens.length - 1;
+  const isEnd = (place) => place === 0 || place === recorded.tokens.length - 1;
   const row = () => (hovered ? hovered[0] : selected);
   const ownFits = () => {
-    const own = model.get("own");
-    return own.number === shown.number && own.layer === layer && own.head === head ? own : null;
+    const own = model.get("shown");
+    return own.number === recorded.number && own.layer === layer && own.head === head ? own : null;
   };
-  const recordedOf = (h) => {
-    const size = shown.tokens.length ** 2;
-    return all.subarray(((layer - 1) * shown.heads + h - 1) * size, ((layer - 1) * shown.heads + h) * size);
+  const weightsOf = (h) => {
+    const size = recorded.tokens.length ** 2;
+    return all.subarray(((layer - 1) * recorded.heads + h - 1) * size, ((layer - 1) * recorded.heads + h) * size);
   };
   const bytes = (view) => new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
   const current = () => {
     const own = ownFits();
-    return own?.weights?.byteLength ? bytes(own.weights) : recordedOf(head);
+    return own?.weights?.byteLength ? bytes(own.weights) : weightsOf(head);
   };
   const sharesOf = (h) => {
     const own = h === head ? ownFits() : null;
-    return own?.pattern.length ? own.pattern : shown.patterns[layer - 1][h - 1];
+    return own?.pattern.length ? own.pattern : recorded.patterns[layer - 1][h - 1];
   };
   const largest = (shares) => shares.indexOf(Math.max(...shares));
 
   function topThree(weights, place) {
-    const from = place * shown.tokens.length;
+    const from = place * recorded.tokens.length;
     return kept.filter((column) => weights[from + column])
       .sort((a, b) => weights[from + b] - weights[from + a]).slice(0, 3)
-      .map((column) => [shown.tokens[column], percent(weights[from + column])]);
+      .map((column) => [recorded.tokens[column], percentOf(weights[from + column])]);
   }
 
   // --- drawing
   function begin() {
-    shown = model.get("shown");
-    all = shown.weights?.byteLength ? bytes(shown.weights) : new Uint8Array();
-    const length = shown.tokens.length;
-    layer = Math.min(Math.max(1, layer), shown.layers || 1);
-    head = Math.min(Math.max(1, head), shown.heads || 1);
-    kept = [...shown.tokens.keys()].filter((i) => !hide.checked || !isEnd(i));
+    recorded = model.get("recorded");
+    all = recorded.weights?.byteLength ? bytes(recorded.weights) : new Uint8Array();
+    const length = recorded.tokens.length;
+    layer = Math.min(Math.max(1, layer), recorded.layers || 1);
+    head = Math.min(Math.max(1, head), recorded.heads || 1);
+    kept = [...recorded.tokens.keys()].filter((i) => !hide.checked || !isEnd(i));
     if (selected >= length) selected = null;
-    for (const [one, most] of [[layers, shown.layers], [heads, shown.heads]]) {
+    for (const [one, most] of [[layers, recorded.layers], [heads, recorded.heads]]) {
       one.input.max = Math.max(1, most);
       one.input.disabled = most < 2;
     }
@@ -199,7 +151,7 @@ function render({ model, el }) {
     scroll.style.setProperty("--count", kept.length);
     links.setAttribute("viewBox", `0 0 100 ${Math.max(1, kept.length)}`);
     rows = kept.map((place) => {
-      const token = shown.tokens[place];
+      const token = recorded.tokens[place];
       const box = element("button", { type: "button", class: "piece", tabindex: -1, "data-place": place, title: token }, token);
       const rate = element("span", { class: "rate" });
       const seen = element("div", { class: "seen", "data-place": place }, element("span", { class: "token", title: token }, token), rate);
@@ -207,8 +159,8 @@ function render({ model, el }) {
     });
     left.replaceChildren(...rows.map((one) => one.box));
     right.replaceChildren(...rows.map((one) => one.seen));
-    if (shown.heads && thumbs.length !== shown.heads) {
-      thumbs = Array.from({ length: shown.heads }, (_, i) => {
+    if (recorded.heads && thumbs.length !== recorded.heads) {
+      thumbs = Array.from({ length: recorded.heads }, (_, i) => {
         const picture = element("canvas", { "aria-hidden": "true" });
         const name = element("span", { class: "name" });
         const box = element("button", { type: "button", class: "thumb", role: "radio" }, picture, element("b", {}, i + 1), name);
@@ -224,19 +176,19 @@ function render({ model, el }) {
   }
 
   // Blue on a light page, a lighter blue on a dark one.
-  function recolor() {
-    const named = getComputedStyle(el).getPropertyValue("--line").match(/[0-9a-f]{2}/gi);
-    if (named?.length === 3) color = named.map((part) => parseInt(part, 16));
+  function recolour() {
+    const numbers = getComputedStyle(el).getPropertyValue("--edge").match(/\d+/g);
+    if (numbers?.length === 3) colour = numbers.map(Number);
     painted = "";
     if (rows.length) drawStrip();
   }
-  const themes = new MutationObserver(recolor);
+  const themes = new MutationObserver(recolour);
   themes.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-light"] });
 
   // The strip changes with layer, text and the learner's own numbers; not with a piece.
   function drawStrip() {
     const own = ownFits();
-    const now = [layer, head, shown.number, hide.checked, own?.said ?? ""].join();
+    const now = [layer, head, recorded.number, hide.checked, own?.said ?? ""].join();
     if (now === painted) return;
     painted = now;
     stripTitle.textContent = `All heads of layer ${layer}`;
@@ -245,14 +197,14 @@ function render({ model, el }) {
       const shares = sharesOf(h);
       const most = largest(shares);
       const mostly = shares[most] >= MOSTLY;
-      paint(thumb.picture, h === head ? current() : recordedOf(h), shown.tokens.length, kept, color);
+      paint(thumb.picture, h === head ? current() : weightsOf(h), recorded.tokens.length, kept, colour);
       thumb.name.textContent = mostly ? `${PATTERNS[most][1]} ${shares[most]}%` : "spread";
       thumb.box.setAttribute("aria-checked", h === head);
       thumb.box.setAttribute("tabindex", h === head ? 0 : -1);
       thumb.box.setAttribute("aria-label",
         `head ${h}, ${mostly ? `mostly ${PATTERNS[most][0]}, ${shares[most]}%` : "spread"}`);
     });
-    paint(matrix, current(), shown.tokens.length, kept, color);
+    paint(matrix, current(), recorded.tokens.length, kept, colour);
     matrix.setAttribute("aria-label", `Matrix of head ${head} of layer ${layer}; the table below has the largest numbers.`);
     const shares = sharesOf(head);
     facts.forEach((fact, i) => {
@@ -265,7 +217,7 @@ function render({ model, el }) {
 
   function drawLinks() {
     const weights = current();
-    const length = shown.tokens.length;
+    const length = recorded.tokens.length;
     const focus = row();
     let used = 0;
     kept.forEach((from, i) => {
@@ -288,7 +240,7 @@ function render({ model, el }) {
 
     rows.forEach((one) => {
       const weight = focus === null ? 0 : weights[focus * length + one.place];
-      const said = weight < 255 * 0.005 ? "" : percent(weight); // what rounds to 0% is left out
+      const said = weight < 255 * 0.005 ? "" : percentOf(weight); // what rounds to 0% is left out
       if (said !== one.said) one.rate.textContent = one.said = said;
       one.seen.style.setProperty("--share", focus === null ? 0 : weight / 255);
       one.seen.classList.toggle("looked", weight >= 255 * 0.05);
@@ -319,24 +271,24 @@ function render({ model, el }) {
       return [said, element("span", { class: "hint" }, ` ${HINT}`)];
     }
     const weights = current();
-    const from = `Head ${head} of layer ${layer}: “${shown.tokens[focus]}” looks at`;
+    const from = `Head ${head} of layer ${layer}: “${recorded.tokens[focus]}” looks at`;
     if (hovered && hovered[1] !== null) {
-      const weight = weights[focus * shown.tokens.length + hovered[1]];
-      return [`${from} “${shown.tokens[hovered[1]]}” ${percent(weight)}.`];
+      const weight = weights[focus * recorded.tokens.length + hovered[1]];
+      return [`${from} “${recorded.tokens[hovered[1]]}” ${percentOf(weight)}.`];
     }
     const top = topThree(weights, focus).map(([token, share]) => `“${token}” ${share}`);
     return [`${from} ${top.join(", ") || "none of these"}.`];
   }
 
   function draw() {
-    for (const [one, value, most] of [[layers, layer, shown.layers], [heads, head, shown.heads]]) {
+    for (const [one, value, most] of [[layers, layer, recorded.layers], [heads, head, recorded.heads]]) {
       one.input.value = value;
       const said = `${value} of ${most}`;
       one.value.textContent = most ? said : "–";
       one.input.setAttribute("aria-valuetext", said);
     }
     showOwn();
-    if (!shown.tokens.length) {
+    if (!recorded.tokens.length) {
       explain.textContent = "";
       return;
     }
@@ -349,7 +301,7 @@ function render({ model, el }) {
   function showOwn() {
     const name = model.get("own_name");
     const own = ownFits();
-    ownSaid.classList.toggle("absent", !name || !shown.tokens.length);
+    ownSaid.classList.toggle("absent", !name || !recorded.tokens.length);
     if (own?.said) ownSaid.textContent = `${own.good ? "✓" : "✗"} ${own.said}`;
     else if (name) ownSaid.textContent = `Asking your own ${name} …`;
     ownSaid.classList.toggle("bad", own ? !own.good : false);
@@ -363,10 +315,10 @@ function render({ model, el }) {
   }
 
   function tabulate() {
-    if (!more.open || !shown.tokens.length) return;
+    if (!more.open || !recorded.tokens.length) return;
     const weights = current();
     body.replaceChildren(...kept.map((place) => element("tr", {},
-      element("th", { scope: "row" }, shown.tokens[place]),
+      element("th", { scope: "row" }, recorded.tokens[place]),
       ...topThree(weights, place).map(([token, share]) => element("td", {}, `${token} ${share}`)))));
   }
 
@@ -392,25 +344,17 @@ function render({ model, el }) {
     focusOn(again ? null : place);
   });
   left.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.altKey || event.metaKey || !rows.length) return;
+    if (!rows.length) return;
     const at = rows.findIndex((one) => one.box === document.activeElement);
-    const targets = {
+    const to = keyTarget(event, {
       ArrowDown: at + 1, ArrowRight: at + 1, ArrowUp: at - 1, ArrowLeft: at - 1, Home: 0, End: rows.length - 1,
-    };
-    if (!(event.key in targets)) return;
-    event.preventDefault();
-    const target = rows[Math.min(Math.max(0, targets[event.key]), rows.length - 1)];
+    });
+    if (to === undefined) return;
+    const target = rows[Math.min(Math.max(0, to), rows.length - 1)];
     if (target.box === document.activeElement) focusOn(target.place);
     else target.box.focus();
   });
-  // The keyboard may scroll other pieces below a pointer that rests: that is no pointing.
-  let rests = "";
-  const moved = (event) => {
-    const spot = `${event.clientX} ${event.clientY}`;
-    const still = spot === rests;
-    rests = spot;
-    return !still;
-  };
+  const moved = pointerMoves();
   function hover(to) {
     if (`${hovered}` === `${to}`) return;
     hovered = to;
@@ -429,19 +373,17 @@ function render({ model, el }) {
     hover([cell(event.clientY - y, height), cell(event.clientX - x, width)]);
   });
   for (const node of [left, square]) node.addEventListener("pointerleave", () => hover(null));
-  el.addEventListener("keydown", (event) => {
-    event.stopPropagation(); // JupyterLab would take the arrow keys away
-    if (event.key !== "Escape" || row() === null) return;
-    event.preventDefault();
+  keepKeys(el, () => {
+    if (row() === null) return false;
     focusOn(null);
+    return true;
   });
 
-  model.on("change:shown", begin);
-  model.on("change:own", draw);
-  const showMessage = () => {
-    message.textContent = model.get("message");
-  };
-  model.on("change:message", showMessage);
+  // A new text is drawn anew; of the same, there is news only where a function of one's own answers.
+  const kernel = asking(model, () => {
+    if (model.get("recorded").number !== recorded.number) begin();
+    else if (model.get("own_name")) draw();
+  });
 
   const links_ = element("div", { class: "looking" },
     element("div", { class: "titles", "aria-hidden": "true" }, element("b", {}, "who looks"), element("b", {}, "at whom")), scroll);
@@ -455,9 +397,8 @@ function render({ model, el }) {
     ownSaid, stripTitle, strip, explain, element("div", { class: "columns" }, links_, side), more);
   el.classList.add("attention-heads");
   el.append(element("div", { class: "controls" }, choice, typed), message, main);
-  showMessage();
   begin();
-  requestAnimationFrame(recolor); // only a part of the page has the colours of its theme
+  requestAnimationFrame(recolour); // only a part of the page has the colours of its theme
   return () => themes.disconnect();
 }
 

@@ -1,20 +1,10 @@
 // The longest-match view: the kernel sends all look-ups of a word at once, this file steps through
-// them, so a step waits for no kernel. Every text is set with textContent: a word `<script>` is
-// shown, never run.
+// them, so a step waits for no kernel.
 
 const LETTERS_DRAWN = 200;
 
-const thousands = (number) => number.toLocaleString("en");
-
-function element(tag, attributes = {}, ...children) {
-  const node = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
-  node.append(...children);
-  return node;
-}
-
-// A long text by its beginning and end, so that a line stays a line; by code points, as in Python.
-function shorten(text) {
+// A long text by its beginning and end; by code points, as in Python.
+function bothEnds(text) {
   const letters = [...text];
   if (letters.length <= 40) return text;
   return letters.slice(0, 24).join("") + "…" + letters.slice(-12).join("");
@@ -34,29 +24,12 @@ function render({ model, el }) {
   let chips = [];
   let logged = null; // the first look-up in the list that is drawn
 
-  const choice = element("select", { "aria-label": "example word" });
-  choice.append(element("option", { value: -1 }, "(your own word)"));
-  model.get("examples").forEach((text, i) => {
-    choice.append(element("option", { value: i }, shorten(text)));
-  });
-  const send = (text) => {
-    model.set("text", text);
-    model.save_changes();
-  };
-  const typed = element("input", {
-    type: "text", class: "typed", "aria-label": "your own word", spellcheck: "false",
-    autocomplete: "off", autocapitalize: "off",
-  });
-  typed.value = model.get("text");
-  choice.value = model.get("examples").indexOf(typed.value);
-  choice.addEventListener("change", () => {
-    if (choice.value < 0) return typed.focus();
-    typed.value = model.get("examples")[choice.value];
-    send(typed.value);
-  });
-  typed.addEventListener("input", () => {
-    choice.value = -1;
-    send(typed.value);
+  const examples = model.get("examples");
+  const typed = textField("your own word", { class: "typed" });
+  typed.value = model.get("settings").text;
+  const choice = chooser({
+    name: "example word", own: "(your own word)", examples, labels: examples.map(bothEnds), field: typed,
+    take: (text) => kernel.change({ text }),
   });
 
   const go = (to) => {
@@ -65,9 +38,7 @@ function render({ model, el }) {
     step = wanted;
     draw();
   };
-  const slider = element("input", { type: "range", min: 1, step: 1, "aria-label": "look-up" });
-  slider.addEventListener("input", () => go(Number(slider.value)));
-  const position = element("output");
+  const { input, value: position } = slider("look-up", {}, (number) => go(number));
   const button = (name, to) => {
     const node = element("button", { type: "button" }, name);
     node.addEventListener("click", () => go(to()));
@@ -81,10 +52,8 @@ function render({ model, el }) {
     "aria-label": "the word; arrow keys go through the look-ups",
   });
   strip.addEventListener("keydown", (event) => {
-    const targets = { ArrowLeft: step - 1, ArrowRight: step + 1, Home: 1, End: Infinity };
-    if (!(event.key in targets) || event.ctrlKey || event.altKey || event.metaKey) return;
-    event.preventDefault();
-    go(targets[event.key]);
+    const to = keyTarget(event, { ArrowLeft: step - 1, ArrowRight: step + 1, Home: 1, End: Infinity });
+    if (to !== undefined) go(to);
   });
   const question = element("p", { class: "question" });
   const log = element("ol", { class: "log", tabindex: 0, "aria-label": "look-ups of this piece" });
@@ -93,7 +62,7 @@ function render({ model, el }) {
   const piecesTitle = element("h4", {}, "Pieces so far, with their ids");
   const result = element("p", { class: "result" });
   const spoken = element("p", { class: "spoken", "aria-live": "polite" });
-  const message = element("p", { class: "message", role: "status" });
+  const message = messageLine(model);
   const problem = element("p", { class: "problem", role: "alert" });
 
   const textOf = ([start, end, , text]) =>
@@ -117,8 +86,8 @@ function render({ model, el }) {
     const ended = step === shown.lookups.length;
     if (piece.token !== null && step === piece.last) {
       const rest = shown.letters.slice(piece.end).join("");
-      const taken = found && end === piece.end ? "the piece is taken" : `taken: ${shorten(piece.token)}`;
-      return rest ? `${taken}; the rest, “${shorten(rest)}”, goes on` : `${taken}; nothing is left`;
+      const taken = found && end === piece.end ? "the piece is taken" : `taken: ${bothEnds(piece.token)}`;
+      return rest ? `${taken}; the rest, “${bothEnds(rest)}”, goes on` : `${taken}; nothing is left`;
     }
     if (ended) return shown.problem ? "here the search stopped" : "the search ends";
     if (start < 0) return "(no part of what is left of the word)";
@@ -130,8 +99,8 @@ function render({ model, el }) {
   function draw() {
     const total = shown.lookups.length;
     const ended = step >= total;
-    slider.value = step;
-    position.textContent = total ? `look-up ${thousands(step)} of ${thousands(total)}` : "no look-ups";
+    input.value = step;
+    position.textContent = total ? `look-up ${grouped(step)} of ${grouped(total)}` : "no look-ups";
     // Not `disabled`: that would take the focus away from someone who presses Enter there.
     for (const node of back) node.setAttribute("aria-disabled", step <= 1);
     for (const node of next) node.setAttribute("aria-disabled", ended);
@@ -173,7 +142,7 @@ function render({ model, el }) {
     const text = textOf(lookup);
     const then = consequence(piece);
     question.replaceChildren(
-      "Is ", looked(shorten(text)), " in the vocabulary? ", verdict(lookup[2]),
+      "Is ", looked(bothEnds(text)), " in the vocabulary? ", verdict(lookup[2]),
       element("span", { class: "then" }, `→ ${then}`),
     );
     spoken.textContent =
@@ -187,8 +156,8 @@ function render({ model, el }) {
     const fresh = [];
     for (let i = piece.first + log.children.length; i < step; i++) {
       const found = shown.lookups[i][2];
-      const text = looked(shorten(textOf(shown.lookups[i])));
-      fresh.push(element("li", {}, `${thousands(i + 1)}. ${found ? "✓" : "✗"} `, text));
+      const text = looked(bothEnds(textOf(shown.lookups[i])));
+      fresh.push(element("li", {}, `${grouped(i + 1)}. ${found ? "✓" : "✗"} `, text));
     }
     log.append(...fresh);
     log.scrollTop = log.scrollHeight;
@@ -198,42 +167,35 @@ function render({ model, el }) {
     shown = model.get("shown");
     step = Math.min(1, shown.lookups.length);
     logged = null;
-    slider.max = Math.max(1, shown.lookups.length);
-    slider.disabled = shown.lookups.length < 2;
+    input.max = Math.max(1, shown.lookups.length);
+    input.disabled = shown.lookups.length < 2;
     cells = shown.letters
       .slice(0, LETTERS_DRAWN)
       .map((letter) => element("span", { class: "letter" }, visible(letter)));
     // As wide as its last text, so that the slider beside it keeps its width.
-    position.style.minWidth = `${13 + 2 * thousands(shown.lookups.length).length}ch`;
+    position.style.minWidth = `${13 + 2 * grouped(shown.lookups.length).length}ch`;
     const left = shown.letters.length - cells.length;
-    strip.replaceChildren(...cells, left > 0 ? ` … and ${thousands(left)} more letters` : "");
+    strip.replaceChildren(...cells, left > 0 ? ` … and ${grouped(left)} more letters` : "");
     const chip = (token, id) =>
-      element("span", { class: "chip" }, element("b", {}, shorten(token)), ` ${id < 0 ? "no id" : id}`);
+      element("span", { class: "chip" }, element("b", {}, bothEnds(token)), ` ${id < 0 ? "no id" : id}`);
     chips = shown.pieces.map((piece) => chip(piece.token, piece.id));
     if (shown.unknown !== null) chips.push(chip("[UNK]", shown.unknown));
     // All chips and the result are there from the start, unseen: nothing jumps when they come.
     pieces.replaceChildren(...chips);
     result.textContent = shown.result;
     problem.textContent = shown.problem && `✗ ${shown.problem}`;
-    showMessage();
     draw();
   }
 
-  function showMessage() {
-    message.textContent = model.get("message");
-  }
-
-  // JupyterLab would take the arrow keys away.
-  el.addEventListener("keydown", (event) => event.stopPropagation());
-  model.on("change:shown", begin);
-  model.on("change:message", showMessage);
+  const kernel = asking(model, begin);
+  keepKeys(el);
   el.classList.add("longest-match");
   el.append(
     element("div", { class: "controls" }, choice, typed),
     message,
     problem,
     strip,
-    element("div", { class: "controls" }, ...back, ...next, slider, position),
+    element("div", { class: "controls" }, ...back, ...next, input, position),
     question,
     element(
       "div",

@@ -1,11 +1,7 @@
 // The masking lab: the kernel sends numbers, this file draws them. A text comes once, with all its
-// pieces; after a slider's move only what is masked, and the counts. Every text is set with
-// textContent: a piece `<script>` is shown, never run.
+// pieces; after a slider's move only what is masked, and the counts.
 
-const SVG = "http://www.w3.org/2000/svg";
-const LONGEST_TEXT = 10000; // as in masking_draws.py; the kernel cuts too
 const SMALLEST = 0.62; // em: a random piece is not written smaller
-const PATIENCE = 3000; // ms without an answer, then the next state is sent all the same
 const HINT =
   "Point at a masked piece, or come with the Tab key and use the arrow keys: its boundaries are shown.";
 
@@ -24,21 +20,6 @@ const MISTAKES = [
 const SBO = "the span boundary objective (SBO, lesson 05)";
 const KINDS = { m: "mask", r: "random", k: "keep" };
 const SIGNS = { good: "✓", bad: "✗", other: "≠", none: "" };
-
-function build(node, attributes, children) {
-  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
-  node.append(...children);
-  return node;
-}
-const element = (tag, attributes = {}, ...children) =>
-  build(document.createElement(tag), attributes, children);
-const drawing = (tag, attributes = {}, ...children) =>
-  build(document.createElementNS(SVG, tag), attributes, children);
-
-const percent = (share) => {
-  const value = 100 * share;
-  return `${value.toFixed(value > 0 && value < 10 ? 1 : 0)}%`;
-};
 
 // --- the strip of pieces -------------------------------------------------------------------------
 
@@ -95,7 +76,7 @@ function makeStrip(explain) {
     spanOf = new Map();
     kindOf = new Map();
     const edges = new Set();
-    const single = shown.settings?.scheme === "subword";
+    const single = shown.scheme === "subword";
     for (const [start, end, predicted] of shown.spans ?? []) {
       for (let i = start; i < end; i++) {
         kindOf.set(i, shown.kinds[masked.length]);
@@ -177,7 +158,7 @@ function makeStrip(explain) {
     const kind = kindOf.get(i);
     const read = kind === "m" ? "read as [MASK]" : kind === "k" ? "kept" : `read as ${randomOf.get(i)}`;
     const piece = `“${pieces.tokens[i]}” (${read})`;
-    if (shown.settings.scheme === "subword") {
+    if (shown.scheme === "subword") {
       return { text: `${piece}: this scheme has no spans, so there are no boundaries.`, edges: [], arrows: false };
     }
     const position = i - start + 1;
@@ -237,15 +218,10 @@ function makeStrip(explain) {
     return [drawing("path", { class: "line", d: line }), drawing("path", { class: "head", d: head })];
   }
 
-  // The keyboard may scroll other pieces below a pointer that rests: that is no pointing.
-  let rests = "";
-  const spot = (event) => `${event.clientX} ${event.clientY}`;
-  node.addEventListener("pointermove", (event) => {
-    rests = spot(event);
-  });
+  const moved = pointerMoves();
+  node.addEventListener("pointermove", moved);
   node.addEventListener("pointerover", (event) => {
-    if (spot(event) === rests) return;
-    rests = spot(event);
+    if (!moved(event)) return;
     const box = event.target.closest(".piece.on");
     const found = box ? Number(box.dataset.place) : null;
     if (found === hovered) return;
@@ -263,16 +239,13 @@ function makeStrip(explain) {
   });
   node.addEventListener("focusout", () => setTimeout(point));
   node.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.altKey || event.metaKey || active === null) return;
+    if (active === null) return;
     const at = masked.indexOf(active);
     const { start, end } = spanOf.get(active);
-    const targets = {
+    const place = keyTarget(event, {
       ArrowRight: masked[at + 1], ArrowLeft: masked[at - 1], Home: masked[0], End: masked.at(-1),
       ArrowDown: masked.find((i) => i >= end), ArrowUp: masked[masked.indexOf(start) - 1],
-    };
-    if (!(event.key in targets)) return;
-    event.preventDefault();
-    const place = targets[event.key];
+    });
     if (place === undefined) return;
     hovered = null;
     cells[place].box.focus();
@@ -349,32 +322,11 @@ function makeHistogram() {
 // --- the lab -------------------------------------------------------------------------------------
 
 function render({ model, el }) {
-  let settings = { ...model.get("settings") };
-  let text = model.get("text");
-  let waiting = null;
-  let pending = false;
-
-  // Only the newest state goes out, and only when the kernel has answered the one before: dragging
-  // a slider never queues up.
-  function flush() {
-    pending = false;
-    const latest = Math.max(settings.number, model.get("settings").number, model.get("shown").answer);
-    settings.number = latest + 1;
-    if (text !== model.get("text")) model.set("text", text);
-    model.set("settings", { ...settings });
-    model.save_changes();
-    waiting = setTimeout(answered, PATIENCE);
-  }
-  function answered() {
-    clearTimeout(waiting);
-    waiting = null;
-    if (pending) flush();
-  }
-  function send(changes) {
-    Object.assign(settings, changes);
-    if (waiting === null) flush();
-    else pending = true;
-  }
+  const kernel = asking(model, () => {
+    draw();
+    control();
+  });
+  const { settings } = kernel;
 
   const label = (words, ...nodes) => element("label", {}, element("span", {}, words), ...nodes);
   const select = (options, aria, onchange) => {
@@ -385,55 +337,43 @@ function render({ model, el }) {
   };
 
   const paragraphs = model.get("paragraphs");
-  const names = model.get("labels").map((words, i) => [i, words]);
-  const choice = select([[-1, "(your own text)"], ...names], "paragraph", (value) => {
-    if (value < 0) {
-      own();
-      return typed.focus();
-    }
-    typed.value = paragraphs[value];
-    send({ paragraph: Number(value) });
-  });
   const typed = element("textarea", { "aria-label": "your own text", rows: 2, spellcheck: "false" });
-  typed.value = paragraphs[settings.paragraph] ?? text;
-  function own() {
-    choice.value = -1;
-    text = typed.value.slice(0, LONGEST_TEXT + 1);
-    send({ paragraph: -1 });
-  }
-  typed.addEventListener("input", own);
+  typed.value = paragraphs[settings.paragraph] ?? settings.text;
+  const choice = chooser({
+    name: "paragraph", own: "(your own text)", examples: paragraphs, labels: model.get("labels"), most: Infinity,
+    field: typed,
+    take: (text, paragraph) => kernel.change(paragraph < 0 ? { paragraph, text } : { paragraph }),
+  });
 
   const usual = { scheme: "span", p: 0.2, longest: 10, budget: 15, mistake: "none" };
   const preset = select(PRESETS, "preset", (value) => {
-    send({ ...usual, preset: value });
+    kernel.change({ ...usual, preset: value });
     control();
   });
   const scheme = select(SCHEMES, "scheme", (value) => {
     // The article's formula is a rule of its own, which no other scheme goes with.
-    send({ scheme: value, ...(settings.preset === "article" ? { preset: "official" } : {}) });
+    kernel.change({ scheme: value, ...(settings.preset === "article" ? { preset: "official" } : {}) });
     control();
   });
-  const mistake = select(MISTAKES, "common mistake", (value) => send({ mistake: value }));
+  const mistake = select(MISTAKES, "common mistake", (value) => kernel.change({ mistake: value }));
 
-  const slider = (key, words, min, max, step, format) => {
-    const input = element("input", { type: "range", min, max, step, "data-name": key, "aria-label": words });
-    const value = element("output");
-    const show = () => {
-      const said = format(settings[key]);
-      value.textContent = said;
-      input.setAttribute("aria-valuetext", said);
-    };
-    input.addEventListener("input", () => {
-      send({ [key]: Number(input.value) });
+  const setting = (key, words, min, max, step, format) => {
+    const one = slider(words, { min, max, step, "data-name": key }, (value) => {
+      kernel.change({ [key]: value });
       show();
     });
-    return { key, input, show, row: label(words, input, value) };
+    const show = () => {
+      const said = format(settings[key]);
+      one.value.textContent = said;
+      one.input.setAttribute("aria-valuetext", said);
+    };
+    return { key, show, ...one };
   };
   const words = (n) => `${n} word${n === 1 ? "" : "s"}`;
   const sliders = [
-    slider("p", "p of the law", 0.05, 1, 0.05, (p) => p.toFixed(2)),
-    slider("longest", "longest span", 1, 20, 1, words),
-    slider("budget", "budget", 1, 50, 1, (share) => {
+    setting("p", "p of the law", 0.05, 1, 0.05, (p) => p.toFixed(2)),
+    setting("longest", "longest span", 1, 20, 1, words),
+    setting("budget", "budget", 1, 50, 1, (share) => {
       const pieces = model.get("pieces").tokens.length;
       const whole = Math.ceil((share * pieces) / 100);
       return `${share}%${pieces ? ` = ${whole} piece${whole === 1 ? "" : "s"}` : ""}`;
@@ -443,7 +383,7 @@ function render({ model, el }) {
   const seed = element("input", { type: "number", min: 0, max: 2147483647, step: 1, class: "seed", "aria-label": "seed" });
   seed.addEventListener("input", () => {
     const number = Number(seed.value);
-    if (seed.value !== "" && Number.isInteger(number) && number >= 0) send({ seed: number });
+    if (seed.value !== "" && Number.isInteger(number) && number >= 0) kernel.change({ seed: number });
   });
   const button = (words, act) => {
     const node = element("button", { type: "button" }, words);
@@ -451,12 +391,12 @@ function render({ model, el }) {
     return node;
   };
   const again = button("redraw", () => {
-    send({ seed: (settings.seed + 1) % 2147483648 });
+    kernel.change({ seed: (settings.seed + 1) % 2147483648 });
     seed.value = settings.seed;
   });
-  const many = button("redraw × 1000", () => send({ more: settings.more + 1 }));
+  const many = button("redraw × 1000", () => kernel.change({ more: settings.more + 1 }));
 
-  const message = element("p", { class: "message", role: "status" });
+  const message = messageLine(model);
   const spoken = element("p", { class: "explain", "aria-live": "polite" });
   const strip = makeStrip((sentence) => {
     spoken.textContent = sentence || HINT;
@@ -528,7 +468,6 @@ function render({ model, el }) {
 
   function draw() {
     const shown = model.get("shown");
-    message.textContent = model.get("message");
     strip.draw(model.get("pieces"), shown);
     const drawn = shown.bins !== undefined;
     below.classList.toggle("absent", !drawn);
@@ -539,18 +478,18 @@ function render({ model, el }) {
     note.textContent = shown.note ?? "";
     if (!drawn) return;
     histogram.draw(shown);
-    ruleName.textContent = shown.settings.preset === "paper" ? "the paper’s rule" : "the official rule";
+    ruleName.textContent = shown.preset === "paper" ? "the paper’s rule" : "the official rule";
     const used = shown.least === shown.most ? `${shown.most}` : `${shown.least} to ${shown.most}`;
     const [masks, random, kept] = shown.shares.map((share) => `${Math.round(100 * share)}%`);
-    const said2 = {
-      masks: shown.masks.toLocaleString("en"),
+    const counts = {
+      masks: grouped(shown.masks),
       used: `${used} of ${shown.pieces} (budget ${shown.budget})`,
       mean: `${shown.mean.toFixed(2)} words (law ${shown.law_mean.toFixed(2)})`,
       cut: `in ${percent(shown.cut)} of the masks`,
       shares: `[MASK] ${masks} · random ${random} · kept ${kept}`,
       mixed: percent(shown.mixed),
     };
-    for (const [id, value] of Object.entries(said2)) {
+    for (const [id, value] of Object.entries(counts)) {
       if (facts[id].textContent !== value) facts[id].textContent = value;
     }
     tabulate();
@@ -559,13 +498,7 @@ function render({ model, el }) {
   const below = element("div", { class: "below" },
     element("div", { class: "figure" }, histogram.node, keys), element("div", { class: "side" }, table, more));
 
-  // JupyterLab would take the arrow keys away.
-  el.addEventListener("keydown", (event) => event.stopPropagation());
-  model.on("change:shown", () => {
-    draw();
-    if (model.get("shown").answer >= settings.number) answered();
-    control();
-  });
+  keepKeys(el);
   el.classList.add("masking-lab");
   el.append(
     element("div", { class: "controls text" }, choice, typed),
@@ -574,7 +507,6 @@ function render({ model, el }) {
     element("div", { class: "controls" }, label("seed", seed), again, many),
     message, legend, strip.node, spoken, verdict, below,
   );
-  choice.value = settings.paragraph in paragraphs ? settings.paragraph : -1;
   seed.value = settings.seed;
   draw();
   control();

@@ -1,30 +1,12 @@
 // The ripple view: the kernel runs the models and sends how far each hidden state moved; this file
-// draws it. Every text is set with textContent: a piece `<script>` is shown, never run.
+// draws it.
 
-const REACHED = 0.001; // as in ripple.py
-const LONGEST_TEXT = 2000; // as in ripple.py; the kernel cuts too
-const PATIENCE = 6000; // ms without an answer, then the next state is sent all the same
+const REACHED = 0.001; // as in ripple_state.py
 const HINT =
   "Click a piece below the grid, or go there with the Tab key and the arrow keys, to change it. Point at a dot, or go through the grid with the arrow keys, to read its number.";
 
-function element(tag, attributes = {}, ...children) {
-  const node = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
-  node.append(...children);
-  return node;
-}
-
-// A long text by its beginning, so that a line stays a line.
-function shorten(text, most = 60) {
-  const letters = [...text];
-  return letters.length <= most ? text : letters.slice(0, most - 1).join("") + "…";
-}
-
 function render({ model, el }) {
-  let settings = { ...model.get("settings") };
   let shown = model.get("shown");
-  let waiting = null;
-  let pending = false;
   let chosen = 0; // which model
   let frame = ""; // what the grid was built for
   let length = 0;
@@ -33,26 +15,6 @@ function render({ model, el }) {
   let selected = null; // [state, column] that the keys have reached
   let hovered = null;
 
-  // Only the newest state goes out, and only when the kernel has answered the one before.
-  function flush() {
-    pending = false;
-    settings.number = Math.max(settings.number, model.get("settings").number, shown.answer) + 1;
-    model.set("settings", { ...settings });
-    model.save_changes();
-    waiting = setTimeout(answered, PATIENCE);
-    busy(true);
-  }
-  function answered() {
-    clearTimeout(waiting);
-    waiting = null;
-    if (pending) flush();
-    else busy(false);
-  }
-  function send(changes) {
-    Object.assign(settings, changes);
-    if (waiting === null) flush();
-    else pending = true;
-  }
   const computing = element("span", { class: "computing", "aria-hidden": "true" }, "computing …");
   function busy(on) {
     computing.classList.toggle("absent", !on);
@@ -60,44 +22,31 @@ function render({ model, el }) {
   }
 
   // --- controls
-  const sentences = model.get("sentences");
-  const field = (label, attributes = {}) => element("input", {
-    type: "text", "aria-label": label, spellcheck: "false", autocomplete: "off", autocapitalize: "off", ...attributes,
-  });
+  const examples = model.get("sentences");
   function sentence(key, name) {
-    const choice = element("select", { "aria-label": `example for ${name}` });
-    choice.append(element("option", { value: -1 }, "(your own)"));
-    sentences.forEach((text, i) => choice.append(element("option", { value: i }, shorten(text, 40))));
-    const typed = field(name, { class: "typed" });
-    typed.value = settings[key];
-    choice.value = sentences.indexOf(settings[key]);
-    choice.addEventListener("change", () => {
-      if (choice.value < 0) return typed.focus();
-      typed.value = sentences[choice.value];
-      send({ [key]: typed.value });
-    });
-    typed.addEventListener("input", () => {
-      choice.value = -1;
-      send({ [key]: typed.value.slice(0, LONGEST_TEXT + 1) });
+    const typed = textField(name, { class: "typed" });
+    typed.value = model.get("settings")[key];
+    const choice = chooser({
+      name: `example for ${name}`, own: "(your own)", examples, most: 40, field: typed,
+      take: (text) => kernel.change({ [key]: text }),
     });
     return element("div", { class: "controls" }, element("span", { class: "which" }, name), choice, typed);
   }
   const old = element("b");
-  const replacement = field("the piece in its place", { class: "replacement" });
-  replacement.value = settings.new;
-  replacement.addEventListener("input", () => send({ new: replacement.value.slice(0, 200) }));
+  const replacement = textField("the piece in its place", { class: "replacement" });
+  replacement.value = model.get("settings").new;
+  replacement.addEventListener("input", () => kernel.change({ new: replacement.value.slice(0, 200) }));
 
   const names = model.get("names");
   const choices = names.map((name, i) => {
-    const button = element("button", { type: "button", role: "radio", class: "model" }, name);
+    const button = element("button", { type: "button", role: "radio", class: "model choice" }, name);
     button.addEventListener("click", () => choose(i));
     return button;
   });
-  const choice = element("div", { class: "models", role: "radiogroup", "aria-label": "model" }, ...choices);
+  const choice = element("div", { class: "choices", role: "radiogroup", "aria-label": "model" }, ...choices);
   choice.addEventListener("keydown", (event) => {
-    const step = { ArrowLeft: -1, ArrowUp: -1, ArrowRight: 1, ArrowDown: 1 }[event.key];
-    if (!step || event.ctrlKey || event.altKey || event.metaKey) return;
-    event.preventDefault();
+    const step = keyTarget(event, { ArrowLeft: -1, ArrowUp: -1, ArrowRight: 1, ArrowDown: 1 });
+    if (step === undefined) return;
     choose((chosen + step + names.length) % names.length);
     choices[chosen].focus();
   });
@@ -108,7 +57,7 @@ function render({ model, el }) {
   const numbers = element("input", { type: "checkbox" });
   numbers.addEventListener("change", () => grid.classList.toggle("numbers", numbers.checked));
 
-  const message = element("p", { class: "message", role: "status" });
+  const message = messageLine(model);
   const verdict = element("p", { class: "verdict", "aria-live": "polite" });
   const explain = element("p", { class: "explain", "aria-live": "polite" });
   const grid = element("div", { class: "grid", role: "group", "aria-label": "how far each hidden state moved; the last layer is above" });
@@ -247,42 +196,36 @@ function render({ model, el }) {
       const now = `${length} ${states}`;
       if (now !== frame) rebuild(states);
       frame = now;
-      if (!pending) Object.assign(settings, { sentence: shown.sentence, place: shown.place });
+      if (kernel.answered()) Object.assign(kernel.settings, { sentence: shown.sentence, place: shown.place });
     }
     draw();
   }
 
   // --- pointer and keys
-  const pick = (column) => send({ sentence: column < length ? 0 : 1, place: column % length });
+  const pick = (column) => kernel.change({ sentence: column < length ? 0 : 1, place: column % length });
   row.addEventListener("click", (event) => {
     const box = event.target.closest(".piece");
     if (box) pick(Number(box.dataset.column));
   });
   row.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.altKey || event.metaKey || !pieces.length) return;
+    if (!pieces.length) return;
     const at = pieces.findIndex(({ box }) => box === document.activeElement);
-    const targets = { ArrowLeft: at - 1, ArrowRight: at + 1, Home: 0, End: 2 * length - 1 };
-    if (event.key === "ArrowUp") {
-      event.preventDefault();
-      return cells[0][Math.max(0, at)].box.focus();
-    }
-    if (!(event.key in targets)) return;
-    event.preventDefault();
-    const column = Math.min(Math.max(0, targets[event.key]), 2 * length - 1);
+    const to = keyTarget(event, { ArrowLeft: at - 1, ArrowRight: at + 1, ArrowUp: "grid", Home: 0, End: 2 * length - 1 });
+    if (to === undefined) return;
+    if (to === "grid") return cells[0][Math.max(0, at)].box.focus();
+    const column = Math.min(Math.max(0, to), 2 * length - 1);
     pieces[column].box.focus();
     pick(column);
   });
   const atOf = (node) => node.closest(".cell")?.dataset.at.split(" ").map(Number) ?? null;
   grid.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.altKey || event.metaKey) return;
     const [state, column] = atOf(event.target) ?? [0, 0];
-    const moves = {
+    const to = keyTarget(event, {
       ArrowLeft: [state, column - 1], ArrowRight: [state, column + 1], ArrowUp: [state + 1, column],
       ArrowDown: [state - 1, column], Home: [state, 0], End: [state, 2 * length - 1],
-    };
-    if (!(event.key in moves)) return;
-    event.preventDefault();
-    const [toState, toColumn] = moves[event.key];
+    });
+    if (to === undefined) return;
+    const [toState, toColumn] = to;
     if (toState < 0) return pieces[changed()].box.focus();
     cells[toState]?.[toColumn]?.box.focus();
   });
@@ -295,12 +238,9 @@ function render({ model, el }) {
     selected = null;
     point();
   });
-  // The keyboard may scroll other cells below a pointer that rests: that is no pointing.
-  let rests = "";
+  const moved = pointerMoves();
   grid.addEventListener("pointermove", (event) => {
-    const spot = `${event.clientX} ${event.clientY}`;
-    if (spot === rests) return;
-    rests = spot;
+    if (!moved(event)) return;
     const at = atOf(event.target);
     if (`${at}` === `${hovered}`) return;
     hovered = at;
@@ -310,24 +250,15 @@ function render({ model, el }) {
     hovered = null;
     point();
   });
-  el.addEventListener("keydown", (event) => {
-    event.stopPropagation(); // JupyterLab would take the arrow keys away
-    if (event.key !== "Escape" || !(selected ?? hovered)) return;
-    event.preventDefault();
+  keepKeys(el, () => {
+    if (!(selected ?? hovered)) return false;
     hovered = null;
     if (selected) pieces[changed()].box.focus();
     else point();
+    return true;
   });
 
-  model.on("change:shown", () => {
-    begin();
-    if (shown.answer >= settings.number) answered();
-  });
-  const showMessage = () => {
-    message.textContent = model.get("message");
-  };
-  model.on("change:message", showMessage);
-
+  const kernel = asking(model, begin, busy);
   el.classList.add("ripple");
   el.append(
     sentence("first", "sentence 1"), sentence("second", "sentence 2"),
@@ -337,8 +268,6 @@ function render({ model, el }) {
     element("div", { class: "controls" }, choice, element("label", {}, numbers, element("span", {}, "all numbers"))),
     verdict, element("div", { class: "wide" }, chart), explain, more,
   );
-  busy(false);
-  showMessage();
   begin();
 }
 

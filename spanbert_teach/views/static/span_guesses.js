@@ -1,9 +1,7 @@
 // The span guesses view: the kernel runs the models and sends probabilities; this file draws them.
-// Every text is set with textContent: a piece `<script>` is shown, never run. A column is the place
-// of a piece in the text, [CLS] being 0; a span is [start, end), as in span_guesses.py.
+// A column is the place of a piece in the text, [CLS] being 0; a span is [start, end), as in
+// span_guesses.py.
 
-const LONGEST_TEXT = 10000; // as in span_guesses_state.py; the kernel cuts too
-const PATIENCE = 6000; // ms without an answer, then the next state is sent all the same
 const SOON = 150; // ms: an answer that comes earlier needs no sign that it is on its way
 const HINT =
   "Click the first piece of a span, then its last. With the keys: Tab to the pieces, arrow keys to move, Enter at the first and at the last; or Shift and an arrow key to stretch the span.";
@@ -12,30 +10,8 @@ const HEADS = {
   sbo: { name: "SBO", reads: (left, right) => `from “${left}”, “${right}” and the position` },
 };
 
-function element(tag, attributes = {}, ...children) {
-  const node = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
-  node.append(...children);
-  return node;
-}
-
-function shorten(text, most = 16) {
-  const letters = [...text];
-  return letters.length <= most ? text : letters.slice(0, most - 1).join("") + "…";
-}
-
-// As `percent` in span_guesses.py.
-function percent(share) {
-  if (share < 0.0005) return "<0.1%";
-  if (share > 0.995) return share > 0.99995 ? "100%" : ">99%";
-  return `${(100 * share).toFixed(share < 0.0995 ? 1 : 0)}%`;
-}
-
 function render({ model, el }) {
-  let settings = { ...model.get("settings") };
   let shown = model.get("shown");
-  let waiting = null;
-  let pending = false;
   let late = null;
   let drawn = ""; // the text that the strip was built for
   let chips = []; // by column; [CLS] and [SEP] are no buttons
@@ -46,30 +22,10 @@ function render({ model, el }) {
   let drag = null;
   let dragged = false;
   let limited = false;
-  const on = new Set(settings.models); // which models are shown
+  const on = new Set(model.get("settings").models); // which models are shown
   const names = model.get("names");
   const most = model.get("most");
 
-  // Only the newest state goes out, and only when the kernel has answered the one before.
-  function flush() {
-    pending = false;
-    settings.number = Math.max(settings.number, model.get("settings").number, shown.answer) + 1;
-    model.set("settings", { ...settings });
-    model.save_changes();
-    waiting = setTimeout(answered, PATIENCE);
-    busy(true);
-  }
-  function answered() {
-    clearTimeout(waiting);
-    waiting = null;
-    if (pending) flush();
-    else busy(false);
-  }
-  function send(changes) {
-    Object.assign(settings, changes);
-    if (waiting === null) flush();
-    else pending = true;
-  }
   function busy(yes) {
     el.setAttribute("aria-busy", yes);
     if (yes) late ??= setTimeout(() => el.classList.add("late"), SOON);
@@ -81,13 +37,11 @@ function render({ model, el }) {
   }
 
   // --- controls
-  const typed = element("input", {
-    type: "text", class: "typed", "aria-label": "sentence", spellcheck: "false", autocomplete: "off", autocapitalize: "off",
-  });
-  typed.value = settings.text;
+  const typed = textField("sentence", { class: "typed" });
+  typed.value = model.get("settings").text;
   typed.addEventListener("input", () => {
     anchor = stretch = null;
-    send({ text: typed.value.slice(0, LONGEST_TEXT + 1) });
+    kernel.change({ text: typed.value.slice(0, MOST_SENT) });
   });
   const reset = element("button", { type: "button", class: "reset" }, "reset");
   reset.title = "back to the first sentence and its span";
@@ -95,7 +49,7 @@ function render({ model, el }) {
     const { text, start, end } = model.get("first");
     typed.value = text;
     anchor = stretch = null;
-    send({ text, start, end });
+    kernel.change({ text, start, end });
   });
   const computing = element("span", { class: "computing", "aria-hidden": "true" }, "computing …");
 
@@ -106,12 +60,12 @@ function render({ model, el }) {
       else if (on.size > 1) on.delete(i);
       else return;
       draw();
-      send({ models: [...on].sort() });
+      kernel.change({ models: [...on].sort() });
     });
     return button;
   });
   const choice = element("div", { class: "choices", role: "group", "aria-label": "models to show" }, ...choices);
-  const message = element("p", { class: "message", role: "status" });
+  const message = messageLine(model);
   const hint = element("p", { class: "hint", "aria-live": "polite" });
   const strip = element("div", { class: "strip", role: "group", "aria-label": "the pieces of the sentence; the hidden ones are pressed" });
   const verdict = element("p", { class: "verdict", "aria-live": "polite" });
@@ -161,7 +115,7 @@ function render({ model, el }) {
     const from = anchor === null ? null : shown.tokens[anchor];
     hint.textContent = [
       limited ? `At most ${most} pieces can be hidden at once.` : "",
-      from === null ? HINT : `“${shorten(from)}” is the first. Now click the last piece of the span, or the same again for a span of one (Esc: leave it at that).`,
+      from === null ? HINT : `“${shorten(from, 16)}” is the first. Now click the last piece of the span, or the same again for a span of one (Esc: leave it at that).`,
     ].join(" ").trim();
   }
 
@@ -182,7 +136,7 @@ function render({ model, el }) {
     const same = chosen[0] === span[0] && chosen[1] === span[1];
     span = chosen;
     mark();
-    if (!same) send({ start: span[0], end: span[1] });
+    if (!same) kernel.change({ start: span[0], end: span[1] });
   }
 
   strip.addEventListener("click", (event) => {
@@ -201,15 +155,14 @@ function render({ model, el }) {
     }
   });
   strip.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.altKey || event.metaKey || !chips.length) return;
-    const last = chips.length - 2;
-    const targets = { ArrowLeft: focused - 1, ArrowRight: focused + 1, Home: 1, End: last };
-    targets.ArrowUp = above(-1);
-    targets.ArrowDown = above(1);
-    if (!(event.key in targets)) return;
-    event.preventDefault();
+    if (!chips.length) return;
+    const to = keyTarget(event, {
+      ArrowLeft: focused - 1, ArrowRight: focused + 1, ArrowUp: above(-1), ArrowDown: above(1),
+      Home: 1, End: chips.length - 2,
+    });
+    if (to === undefined) return;
     const from = stretch ?? anchor ?? focused;
-    focusOn(targets[event.key]);
+    focusOn(to);
     if (event.shiftKey) {
       stretch = from;
       anchor = null;
@@ -271,8 +224,7 @@ function render({ model, el }) {
       if (right) node.setAttribute("aria-label", `${piece}, right, ${percent(share)}`);
       return node;
     }));
-    const rank = place.rank.toLocaleString("en");
-    const node = element("td", {}, list, element("p", { class: "true" }, `true: rank ${rank}, ${percent(place.share)}`));
+    const node = element("td", {}, list, element("p", { class: "true" }, `true: rank ${grouped(place.rank)}, ${percent(place.share)}`));
     node.classList.toggle("hit", place.guesses[0][2]);
     return node;
   }
@@ -347,8 +299,8 @@ function render({ model, el }) {
 
   function begin() {
     shown = model.get("shown");
-    const some = shown.tokens.length > 0;
-    el.classList.toggle("nothing", !some);
+    const nothing = shown.tokens.length === 0;
+    el.classList.toggle("nothing", nothing);
     const now = JSON.stringify([shown.tokens, shown.under]);
     if (now !== drawn) {
       const inside = strip.contains(document.activeElement);
@@ -358,39 +310,29 @@ function render({ model, el }) {
       focusOn(shown.start, inside);
     }
     // While another state is on its way, the strip shows that one.
-    if (!pending && shown.answer >= settings.number && some) {
+    if (kernel.answered() && !nothing) {
       if (span[0] !== shown.start || span[1] !== shown.end) limited = false;
       span = [shown.start, shown.end];
-      Object.assign(settings, { start: shown.start, end: shown.end });
+      Object.assign(kernel.settings, { start: shown.start, end: shown.end });
     }
     mark();
     draw();
   }
 
-  el.addEventListener("keydown", (event) => {
-    event.stopPropagation(); // JupyterLab would take the arrow keys away
-    if (event.key !== "Escape" || anchor === null) return;
-    event.preventDefault();
+  keepKeys(el, () => {
+    if (anchor === null) return false;
     anchor = null;
     mark();
+    return true;
   });
-  model.on("change:shown", () => {
-    begin();
-    if (shown.answer >= settings.number) answered();
-  });
-  const showMessage = () => {
-    message.textContent = model.get("message");
-  };
-  model.on("change:message", showMessage);
 
+  const kernel = asking(model, begin, busy);
   el.classList.add("span-guesses");
   el.append(
     element("div", { class: "controls" }, typed, reset), message, strip, hint,
     element("div", { class: "controls" }, element("span", { "aria-hidden": "true" }, "models:"), choice, computing),
     verdict, results,
   );
-  busy(false);
-  showMessage();
   begin();
   const observer = new ResizeObserver(fit);
   observer.observe(results);

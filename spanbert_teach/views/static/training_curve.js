@@ -1,7 +1,6 @@
 // The curve of a pretraining run: the kernel sends numbers and words, also while a cell runs, and
-// this file draws them. Every text is set with textContent.
+// this file draws them.
 
-const NS = "http://www.w3.org/2000/svg";
 const HEIGHT = 340;
 const PAD = { left: 44, right: 14, top: 22, bottom: 40 };
 const LINES = { mlm: "MLM", sbo: "SBO" };
@@ -15,28 +14,15 @@ const HINT = "Point at the curve, or go there with the Tab key and the arrow key
 // At the end of a run the kernel shows the view anew; who was in it with the keyboard stays there.
 let focused = "";
 
-function element(tag, attributes = {}, ...children) {
-  const node = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
-  node.append(...children);
-  return node;
-}
-function drawn(tag, attributes = {}, ...children) {
-  const node = document.createElementNS(NS, tag);
-  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
-  node.append(...children);
-  return node;
-}
 const isNumber = (value) => typeof value === "number";
 const digits = (value) => (isNumber(value) ? value.toFixed(2) : value);
-const grouped = (value) => value.toLocaleString("en-US");
 
 // A mark of held-out text: a disc, a square and a triangle, so that no one needs the colours.
 function mark(name, x, y) {
   const kind = { class: `mark ${name}` };
-  if (name === "mlm spans") return drawn("circle", { ...kind, cx: x, cy: y, r: 4.5 });
-  if (name === "mlm tokens") return drawn("rect", { ...kind, x: x - 4, y: y - 4, width: 8, height: 8 });
-  return drawn("path", { ...kind, d: `M${x} ${y - 5.5}l5 9.5h-10z` });
+  if (name === "mlm spans") return drawing("circle", { ...kind, cx: x, cy: y, r: 4.5 });
+  if (name === "mlm tokens") return drawing("rect", { ...kind, x: x - 4, y: y - 4, width: 8, height: 8 });
+  return drawing("path", { ...kind, d: `M${x} ${y - 5.5}l5 9.5h-10z` });
 }
 
 // Round numbers from 0 to the end, or powers of ten with their halves where there is room.
@@ -68,7 +54,7 @@ function render({ model, el }) {
   box.addEventListener("change", () => model.set("log_x", box.checked)); // the kernel may be busy
   const warning = element("p", { class: "warning", role: "status" });
   const keys = element("ul", { class: "keys" });
-  const svg = drawn("svg", { "aria-hidden": "true", height: HEIGHT });
+  const svg = drawing("svg", { "aria-hidden": "true", height: HEIGHT });
   const chart = element("div", { class: "chart", tabindex: 0, role: "slider", "aria-label": "the losses, step by step" }, svg);
   const readout = element("p", { class: "readout" });
 
@@ -76,7 +62,7 @@ function render({ model, el }) {
   const bottom = HEIGHT - PAD.bottom;
   const x = (step) => PAD.left + (right() - PAD.left) * (log() ? Math.log(Math.max(1, step)) / Math.log(shown.end) : step / shown.end);
   const y = (loss) => bottom - ((bottom - PAD.top) * (loss - shown.low)) / (shown.high - shown.low);
-  const text = (left, top, said, attributes = {}) => drawn("text", { x: left, y: top, "text-anchor": "middle", ...attributes }, said);
+  const text = (left, top, said, attributes = {}) => drawing("text", { x: left, y: top, "text-anchor": "middle", ...attributes }, said);
   const beyond = (value) => !isNumber(value) || value > shown.high;
 
   function axes() {
@@ -84,18 +70,18 @@ function render({ model, el }) {
     const places = shown.grid < 1 ? 1 : 0;
     for (let n = 0; n <= Math.round((shown.high - shown.low) / shown.grid); n++) {
       const loss = shown.low + n * shown.grid;
-      parts.push(drawn("path", { class: "grid", d: `M${PAD.left} ${y(loss)}H${right()}` }));
+      parts.push(drawing("path", { class: "grid", d: `M${PAD.left} ${y(loss)}H${right()}` }));
       parts.push(text(PAD.left - 6, y(loss) + 4, loss.toFixed(places), { "text-anchor": "end" }));
     }
     for (const tick of ticks(shown.end, log(), (right() - PAD.left) / 75)) {
-      parts.push(drawn("path", { class: "axis", d: `M${x(tick)} ${bottom}v4` }));
+      parts.push(drawing("path", { class: "axis", d: `M${x(tick)} ${bottom}v4` }));
       parts.push(text(x(tick), bottom + 17, grouped(tick)));
     }
-    parts.push(drawn("path", { class: "axis", d: `M${PAD.left} ${PAD.top}V${bottom}H${right()}` }));
+    parts.push(drawing("path", { class: "axis", d: `M${PAD.left} ${PAD.top}V${bottom}H${right()}` }));
     parts.push(text((PAD.left + right()) / 2, HEIGHT - 5, log() ? "step (logarithmic)" : "step"));
     parts.push(text(2, 12, "loss in nats", { "text-anchor": "start" }));
     shown.stages.slice(1).forEach(([step, length]) => {
-      parts.push(drawn("path", { class: "stage", d: `M${x(step)} ${PAD.top}V${bottom}` }));
+      parts.push(drawing("path", { class: "stage", d: `M${x(step)} ${PAD.top}V${bottom}` }));
       const room = right() - x(step) > 150;
       parts.push(text(x(step) + (room ? 5 : -5), bottom - 7, `blocks of ${length} pieces${room ? "" : " →"}`, { class: "halo", "text-anchor": room ? "start" : "end" }));
     });
@@ -105,7 +91,7 @@ function render({ model, el }) {
   function nothingKnown() {
     const loss = Math.log(shown.vocabulary);
     return [
-      drawn("path", { class: "unknown", d: `M${PAD.left} ${y(loss)}H${right()}` }),
+      drawing("path", { class: "unknown", d: `M${PAD.left} ${y(loss)}H${right()}` }),
       text(right(), y(loss) - 7, `knows nothing: ln ${grouped(shown.vocabulary)} = ${loss.toFixed(2)} nats`, { class: "halo", "text-anchor": "end" }),
     ];
   }
@@ -123,10 +109,10 @@ function render({ model, el }) {
     });
     // One point is not yet a line: a dash stands for it.
     if (count === 1) path += "m-5 0h10";
-    return drawn("path", { class: `line ${name}`, d: path });
+    return drawing("path", { class: `line ${name}`, d: path });
   }
 
-  const cross = (name, i) => drawn("path", { class: `beyond ${name}`, d: `M${steps[i] - 4} ${PAD.top - 4}l8 8m0 -8l-8 8` });
+  const cross = (name, i) => drawing("path", { class: `beyond ${name}`, d: `M${steps[i] - 4} ${PAD.top - 4}l8 8m0 -8l-8 8` });
 
   function draw() {
     waiting = false;
@@ -150,9 +136,9 @@ function render({ model, el }) {
     if (keys.dataset.names !== `${legend}`) {
       keys.dataset.names = `${legend}`;
       keys.replaceChildren(...legend.map((name) => {
-        const sample = name in LINES ? drawn("path", { class: `line ${name}`, d: "M2 7H30" }) : name in MARKS ? mark(name, 16, 7) : drawn("path", { class: "cursor", d: "M12 3l8 8m0 -8l-8 8" });
+        const sample = name in LINES ? drawing("path", { class: `line ${name}`, d: "M2 7H30" }) : name in MARKS ? mark(name, 16, 7) : drawing("path", { class: "cursor", d: "M12 3l8 8m0 -8l-8 8" });
         const said = LINES[name] ? `${LINES[name]}, training text` : MARKS[name] ?? "beyond the picture";
-        return element("li", {}, drawn("svg", { width: 32, height: 14, "aria-hidden": "true" }, sample), said);
+        return element("li", {}, drawing("svg", { width: 32, height: 14, "aria-hidden": "true" }, sample), said);
       }));
     }
     look();
@@ -179,7 +165,7 @@ function render({ model, el }) {
     chart.setAttribute("aria-valuemax", count ? shown.steps[count - 1] : 0);
     chart.setAttribute("aria-valuenow", count ? shown.steps[i] : 0);
     chart.setAttribute("aria-valuetext", said);
-    if (at !== null) svg.append(drawn("path", { class: "cursor", d: `M${steps[i]} ${PAD.top}V${bottom}` }));
+    if (at !== null) svg.append(drawing("path", { class: "cursor", d: `M${steps[i]} ${PAD.top}V${bottom}` }));
   }
 
   chart.addEventListener("pointermove", (event) => {
@@ -198,18 +184,18 @@ function render({ model, el }) {
   chart.addEventListener("pointerleave", follow);
   chart.addEventListener("blur", follow);
   chart.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.altKey || event.metaKey || !steps.length) return;
+    if (!steps.length) return;
     const last = steps.length - 1;
     const now = at ?? last;
-    const moves = { ArrowLeft: now - 1, ArrowDown: now - 1, ArrowRight: now + 1, ArrowUp: now + 1, PageDown: now - 10, PageUp: now + 10, Home: 0, End: last };
     if (event.key === "Escape") follow();
-    if (!(event.key in moves)) return;
-    event.preventDefault();
-    at = Math.min(Math.max(0, moves[event.key]), last);
+    const to = keyTarget(event, {
+      ArrowLeft: now - 1, ArrowDown: now - 1, ArrowRight: now + 1, ArrowUp: now + 1, PageDown: now - 10, PageUp: now + 10, Home: 0, End: last,
+    });
+    if (to === undefined) return;
+    at = Math.min(Math.max(0, to), last);
     look();
   });
-  const stop = (event) => event.stopPropagation(); // JupyterLab would take the keys away
-  el.addEventListener("keydown", stop);
+  keepKeys(el);
 
   // However fast the numbers come: at most one drawing for each frame of the screen.
   function soon() {
@@ -248,7 +234,6 @@ function render({ model, el }) {
     observer.disconnect();
     model.off("change:shown", arrived);
     model.off("change:log_x", soon);
-    el.removeEventListener("keydown", stop);
   };
 }
 
