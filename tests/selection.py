@@ -10,8 +10,8 @@ from pathlib import Path, PurePosixPath
 from spanbert_teach.exercises.lookup import LESSONS
 from tools.notebooks import code_cells, read, tagged
 
-# What holds for every lesson. (`make compat` alone collects the last two.)
-ALWAYS = {"contract", "guard", "selection", "compat/colab", "browser/classic"}
+# What holds for every lesson; each has a view. (`make compat` alone collects the last two.)
+ALWAYS = {"contract", "guard", "selection", "views/view", "compat/colab", "browser/classic"}
 
 
 def shown_in(lesson: Path) -> set[str]:

@@ -62,7 +62,6 @@ def test_an_exercise_concerns_its_lesson_wherever_it_is_tested():
 def test_all_that_a_lesson_shows_has_tests_that_are_chosen_with_it(lesson):
     files = [PurePosixPath(path.relative_to(TESTS)) for path in TESTS.rglob("test_*.py")]
     chosen = [path for path in files if lies_in(path, places_of(lesson))]
-    # figure.py draws no view: it writes a figure's alternative text (test_guard reads those).
-    shown = shown_in(lesson) - {"views/figure"}
+    shown = shown_in(lesson)
     untested = {place for place in shown if not any(lies_in(path, {place}) for path in chosen)}
     assert not untested, f"{lesson.name} shows {untested}: tests/ has no folder or file for that"

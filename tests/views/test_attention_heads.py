@@ -10,7 +10,6 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from asking import ask
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
@@ -37,6 +36,8 @@ from spanbert_teach.views.attention_heads_state import (
     strongest,
     to_bytes,
 )
+
+from .asking import ask
 
 PIECES = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "the", "cat", "sat", "##s", "<", "script"]
 PIECES += [">", "&", "."]

@@ -4,7 +4,6 @@ import json
 from collections.abc import Mapping
 
 import pytest
-from asking import ask
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,6 +15,8 @@ from spanbert_teach.views.longest_match_state import (
     longest_match,
     place,
 )
+
+from .asking import ask
 
 VOCABULARY = load_tokenizer().vocabulary
 SMALL = {"[UNK]": 0, "a": 1, "ab": 2, "##a": 3, "##b": 4, "##ba": 5, "##ab": 6, "#": 7, "###": 8}

@@ -7,7 +7,6 @@ from itertools import islice
 
 import numpy as np
 import pytest
-from asking import ask
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -39,6 +38,8 @@ from spanbert_teach.views.masking_settings import (
 from spanbert_teach.views.masking_state import Lab, masking_lab
 from spanbert_teach.views.masking_tally import Tally, same_law
 from spanbert_teach.views.texts import percent_in_words as percent
+
+from .asking import ask
 
 TOKENIZER = load_tokenizer()
 DOCUMENTS = list(islice(course_documents("validation"), 40))

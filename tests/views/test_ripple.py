@@ -6,7 +6,6 @@ from functools import cache
 
 import pytest
 import torch
-from asking import ask
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
@@ -25,6 +24,8 @@ from spanbert_teach.views.ripple_state import (
     ripple,
     verdict,
 )
+
+from .asking import ask
 
 PIECES = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "the", "cat", "sat", "##s", "<", "script"]
 PIECES += [">", "&", ".", "dog", "ran"]

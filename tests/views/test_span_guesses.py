@@ -6,7 +6,6 @@ from functools import cache
 
 import pytest
 import torch
-from asking import ask
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
@@ -30,6 +29,8 @@ from spanbert_teach.views.span_guesses_state import (
     why_no_sbo,
 )
 from spanbert_teach.views.texts import percent
+
+from .asking import ask
 
 PIECES = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "the", "cat", "sat", "##s", "<", "script"]
 PIECES += [">", "&", ".", "dog", "ran", "on", "a", "mat"]

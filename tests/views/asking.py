@@ -1,4 +1,8 @@
-"""Asks a view as its browser side does."""
+"""All views, and how one is asked, as its browser side does."""
+
+from spanbert_teach.views.view import STATIC
+
+VIEWS = sorted(path.stem for path in STATIC.glob("*.js") if path.stem != "shared")
 
 
 def ask(view, **changes) -> None:
