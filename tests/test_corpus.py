@@ -10,13 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spanbert_teach import corpus
-from spanbert_teach.corpus import (
-    course_documents,
-    load_spans,
-    read_documents,
-    sentences,
-    words,
-)
+from spanbert_teach.corpus import course_documents, load_spans, read_documents, sentences, words
 
 # Any text that can stand on one line: no NUL, no line breaks, no lone surrogates, no blank edges.
 PARAGRAPH = (

@@ -1,10 +1,10 @@
 """The X-ray counts right, sees what is missing, and two checkpoints differ by what they should."""
 
 import torch
-from layouts import to_layout
+from checkpoints.layouts import official, to_layout
+from checkpoints.tiny import MLM, SBO, TINY, heads, tiny, write_folder
 from pytest import approx, fixture, mark
 from safetensors.torch import save_file
-from test_checkpoints import MLM, SBO, TINY, heads, official, tiny, write_folder
 
 from spanbert_teach import cli
 from spanbert_teach.checkpoints import WORDS, save_checkpoint

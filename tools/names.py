@@ -98,26 +98,27 @@ def tags_of(cell: dict) -> list[str]:
     return cell["metadata"].get("tags", [])
 
 
-def readers(tree: ast.Module, name: str) -> int:
-    """How often a module names something, its definition and its door's list left out."""
-    own = defined(tree).get(name)
-    nodes = [node for part in tree.body if part is not own for node in ast.walk(part)]
-    named = [n for n in nodes if isinstance(n, ast.Name) and n.id == name]
-    return len(named) + sum(isinstance(n, ast.Attribute) and n.attr == name for n in nodes)
+def named(part: ast.stmt) -> set[str]:
+    """All names and attributes in a statement (strings, as in a door's list, are none)."""
+    nodes = list(ast.walk(part))
+    names = {node.id for node in nodes if isinstance(node, ast.Name)}
+    return names | {node.attr for node in nodes if isinstance(node, ast.Attribute)}
 
 
 def unread(modules: dict[str, ast.Module]) -> list[str]:
     """`module.name` of each public name that only its own definition and tests know."""
     others = [*ROOT.glob("notebooks/*.ipynb"), *ROOT.glob("tools/*.py")]
-    outside = set().union(*map(words_of, others))
-    found = []
-    for module, tree in modules.items():
-        for name in defined(tree):
-            if name.startswith("_") or name in outside:
-                continue
-            if not any(readers(other, name) for other in modules.values()):
-                found.append(f"{module.removeprefix('spanbert_teach.')}.{name}")
-    return found
+    read = set().union(*map(words_of, others))
+    for tree in modules.values():
+        own = defined(tree)
+        for part in tree.body:
+            read |= {name for name in named(part) if own.get(name) is not part}
+    return [
+        f"{module.removeprefix('spanbert_teach.')}.{name}"
+        for module, tree in modules.items()
+        for name in defined(tree)
+        if not name.startswith("_") and name not in read
+    ]
 
 
 def main(arguments: list[str] | None = None) -> int:

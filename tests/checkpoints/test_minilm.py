@@ -1,8 +1,10 @@
 """MiniLM: its real weights, and the stand-in where the package is missing."""
 
 import torch
+from transformers import BertModel
 
-from spanbert_teach.checkpoints import minilm, places
+from spanbert_teach import SENTENCE
+from spanbert_teach.checkpoints import load_encoder, load_tokenizer_of, minilm, places
 
 
 def test_the_stand_in_has_the_names_and_shapes_of_the_real_one(monkeypatch, capsys):
@@ -27,3 +29,15 @@ def test_the_stand_in_is_the_same_every_time():
     assert all(torch.equal(first[name], second[name]) for name in first)
     query = first["encoder.layer.0.attention.self.query.weight"]
     assert 0.019 < query.std() < 0.021
+
+
+def test_minilm_gives_the_numbers_of_transformers():
+    ours, cut = load_encoder("minilm"), load_tokenizer_of("minilm")
+    theirs = BertModel.from_pretrained(places.minilm(), attn_implementation="eager")
+    ids = torch.tensor([cut.encode(SENTENCE).ids])
+    with torch.no_grad():
+        found, expected = ours(ids), theirs.eval()(ids)
+    assert (found.hidden - expected.last_hidden_state).abs().max() < 1e-5
+    assert (found.pooled - expected.pooler_output).abs().max() < 1e-5
+    assert len(cut) == 30_522 and cut.lowercase
+    assert {p.dtype for p in ours.parameters()} == {torch.float32}

@@ -1,7 +1,6 @@
 """`python -m spanbert_teach pretrain` and `fill`: own text, what is said, exit codes."""
 
 import gzip
-import io
 import json
 import os
 import re
@@ -17,7 +16,7 @@ import torch
 from spanbert_teach import cli
 from spanbert_teach.checkpoints import load_model, save_model
 from spanbert_teach.filling import fill
-from spanbert_teach.pretraining import LOG, SETTINGS, STATE, Settings, Stage, show_progress
+from spanbert_teach.pretraining import LOG, SETTINGS, STATE, Settings
 from spanbert_teach.pretraining.settings import PRESETS
 from spanbert_teach.tokenization import load_tokenizer
 
@@ -183,31 +182,6 @@ def test_ctrl_c_in_a_real_process_saves_and_says_so(elsewhere):
     step = torch.load(Path("runs/spanbert", STATE), weights_only=True)["step"]
     assert 0 < step < 600
     assert not Path("runs/spanbert/checkpoint").exists()
-
-
-class Terminal(io.StringIO):
-    def isatty(self):
-        return True
-
-
-@pytest.mark.parametrize("begins", [1, 100])
-def test_on_a_terminal_a_bar_shows_speed_and_time_left(begins, monkeypatch, capsys):
-    monkeypatch.setattr(sys, "stderr", terminal := Terminal())
-    record = {"mlm": 5.0, "sbo": 6.25, "pieces_per_second": 12_345}
-    with show_progress(Settings(stages=(Stage(128, 32, 200),))) as watch:
-        for step in (begins, 150, 200):
-            time.sleep(0.12)  # tqdm draws ten times a second at most
-            watch(record | {"step": step})
-    drawn = terminal.getvalue().split("\r")
-    assert any(re.search(rf" {begins}/200 \[", bar) for bar in drawn), drawn
-    [middle] = {bar for bar in drawn if "150/200" in bar and "MLM" in bar}
-    assert middle.startswith(" 75%|"), middle
-    assert re.search(r"\[00:00<00:0\d, +[\d.]+step/s, MLM 5.000 nats, SBO 6.250, 12,345", middle)
-    assert "200/200" in drawn[-1]
-    # A run that goes on is not faster for what was done before.
-    speed = float(re.search(r"([\d.]+)step/s", drawn[-1])[1])
-    assert speed < (200 - begins) / 0.2
-    assert capsys.readouterr().out == ""
 
 
 def test_ctrl_c_before_anything_is_saved_says_so(monkeypatch, capsys):

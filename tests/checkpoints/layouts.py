@@ -4,7 +4,6 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from spanbert_teach.checkpoints.load import check_copy
 from spanbert_teach.checkpoints.names import (
     ENCODER_PARTS,
     HEADS,
@@ -12,6 +11,8 @@ from spanbert_teach.checkpoints.names import (
     OLD_NORM,
     TIED,
     TIED_BIAS,
+    WORDS,
+    check_copy,
     copy_of,
     our_names,
 )
@@ -69,3 +70,32 @@ def from_layout(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         if ours in names:
             check_copy(copy, tensors[copy], names[ours], tensors[names[ours]])
     return {ours: tensors[name] for ours, name in names.items()}
+
+
+def official(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The names of the official file with heads, written out by hand."""
+    cls, pair = "decoder.cls.predictions.", "decoder.cls.pair_target_predictions."
+    renamed = {
+        "mlm.bias": f"{cls}bias",
+        "mlm.dense.weight": f"{cls}transform.dense.weight",
+        "mlm.dense.bias": f"{cls}transform.dense.bias",
+        "mlm.LayerNorm.weight": f"{cls}transform.LayerNorm.gamma",
+        "mlm.LayerNorm.bias": f"{cls}transform.LayerNorm.beta",
+        "sbo.bias": f"{pair}bias",
+        "sbo.positions.weight": f"{pair}position_embeddings.weight",
+        "sbo.linear1.weight": f"{pair}mlp_layer_norm.linear1.weight",
+        "sbo.linear1.bias": f"{pair}mlp_layer_norm.linear1.bias",
+        "sbo.linear2.weight": f"{pair}mlp_layer_norm.linear2.weight",
+        "sbo.linear2.bias": f"{pair}mlp_layer_norm.linear2.bias",
+        "sbo.norm1.weight": f"{pair}mlp_layer_norm.layer_norm1.gamma",
+        "sbo.norm1.bias": f"{pair}mlp_layer_norm.layer_norm1.beta",
+        "sbo.norm2.weight": f"{pair}mlp_layer_norm.layer_norm2.gamma",
+        "sbo.norm2.bias": f"{pair}mlp_layer_norm.layer_norm2.beta",
+    }
+    named = {}
+    for name, tensor in tensors.items():
+        old = name.replace("LayerNorm.weight", "LayerNorm.gamma")
+        old = old.replace("LayerNorm.bias", "LayerNorm.beta")
+        named[renamed.get(name, f"decoder.bert.{old}")] = tensor
+    named[f"{cls}decoder.weight"] = named[f"{pair}decoder.weight"] = tensors[WORDS]
+    return named

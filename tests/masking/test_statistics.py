@@ -1,7 +1,7 @@
 """The laws of chance: the library follows them, and each wrong version breaks the one it should.
 
 Every test has a fixed seed; with fresh ones a right library would fail one in a million times
-(`masking_laws.FALSE_ALARM`).
+(`laws.FALSE_ALARM`).
 """
 
 from dataclasses import replace
@@ -10,7 +10,20 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from masking_laws import (
+
+from spanbert_teach.corpus import blocks, course_documents
+from spanbert_teach.masking import (
+    ARTICLE,
+    OFFICIAL,
+    MaskOptions,
+    length_probabilities,
+    mask_block,
+    piece_unigram,
+)
+from spanbert_teach.masking.block import choose_spans, draw_span, word_edges
+from spanbert_teach.tokenization import load_tokenizer
+
+from .laws import (
     EXACT,
     FALSE_ALARM,
     PMF,
@@ -27,18 +40,6 @@ from masking_laws import (
     fit_p,
     two_sample_p,
 )
-
-from spanbert_teach.corpus import blocks, course_documents
-from spanbert_teach.masking import (
-    ARTICLE,
-    OFFICIAL,
-    MaskOptions,
-    length_probabilities,
-    mask_block,
-    piece_unigram,
-)
-from spanbert_teach.masking.block import choose_spans, draw_span, word_edges
-from spanbert_teach.tokenization import load_tokenizer
 
 DRAWS = 20_000
 

@@ -191,7 +191,7 @@ def assert_specials_left_alone(framed_ids, special_ids, mask, left, right) -> No
     assert not special[np.asarray(right, dtype=int)].any(), "a special token is a boundary"
 
 
-# --- any options ----------------------------------------------------------------------------------
+# --- any options ---------------------------------------------------------------------------------
 
 SCHEMES = ("subword", "word", "entity", "noun_phrase", "span")
 ANY_FIELDS = st.builds(

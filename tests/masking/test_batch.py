@@ -2,19 +2,31 @@
 
 import multiprocessing
 import time
-from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from masking_laws import (
+
+from spanbert_teach.masking import (
+    ARTICLE,
+    IGNORE,
+    KINDS,
+    PAPER,
+    MaskedBlock,
+    MaskOptions,
+    mask_block,
+    masking_budget,
+    merge_spans,
+    redraw,
+)
+from spanbert_teach.masking.block import SboTargets
+
+from .laws import (
     ANY_OPTIONS,
     FALSE_ALARM,
-    assert_anchor_law,
     assert_fits,
-    assert_follows_length_law,
     assert_follows_unigram,
     assert_merged,
     assert_sbo,
@@ -24,83 +36,28 @@ from masking_laws import (
     runs,
     two_sample_p,
 )
-
-from spanbert_teach.masking import (
-    ARTICLE,
-    IGNORE,
-    KINDS,
-    OFFICIAL,
-    PAPER,
-    MaskedBlock,
-    MaskOptions,
-    mask_batch,
-    mask_block,
-    masking_budget,
-    merge_spans,
-    redraw,
+from .texts import (
+    MASK_ID,
+    OTHER_SCHEMES,
+    PRESETS,
+    SAME_LAW,
+    STARTS,
+    UNIGRAM,
+    VOCABULARY,
+    batch,
+    everything,
+    masked,
+    row_of,
 )
-from spanbert_teach.masking.batch_spans import draw_candidates, find_words
-from spanbert_teach.masking.block import SboTargets, spend, word_edges
-from spanbert_teach.masking.rows import check_rows
-from spanbert_teach.masking.streams import example_keys, random_bits, uniform
-
-VOCABULARY, MASK_ID = 30, 4
-UNIGRAM = np.r_[np.zeros(5), np.full(25, 1 / 25)]
-PRESETS = {"official": OFFICIAL, "paper": PAPER, "article": ARTICLE}
-SCHEMES = {s: MaskOptions(scheme=s) for s in ("subword", "word", "entity", "noun_phrase")}
-
-
-def batch(lengths, seed=0, width=None, share=0.8):
-    """ids, word starts and maskable of rows `[CLS] text [SEP] [PAD] ...`."""
-    rng = np.random.default_rng(seed)
-    shape = (len(lengths), width or max(lengths) + 2)
-    ids, starts = np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=bool)
-    maskable = np.zeros(shape, dtype=bool)
-    for row, length in enumerate(lengths):
-        ids[row, 0], ids[row, length + 1] = 2, 3
-        ids[row, 1 : length + 1] = rng.integers(5, VOCABULARY, length)
-        starts[row, 1 : length + 1] = rng.random(length) < share
-        starts[row, 1] = maskable[row, 1 : length + 1] = True
-    return ids, starts, maskable
-
-
-def masked(ids, starts, maskable, options=OFFICIAL, seed=1, epoch=0, index=None, **others):
-    index = np.arange(len(ids)) if index is None else index
-    arguments = {"mask_id": MASK_ID, "unigram": UNIGRAM} | others
-    return mask_batch(
-        ids, starts, maskable, options, seed=seed, epoch=epoch, index=index, **arguments
-    )
-
-
-def row_of(found, row: int, first: int, length: int) -> MaskedBlock:
-    """One row as if it had been masked alone, [CLS] taken off."""
-    text = slice(first, first + length)
-    of_row = found.spans[:, 0] == row
-    spans = tuple((int(s) - first, int(e) - first) for _, s, e in found.spans[of_row])
-    own = found.sbo.batch == row
-    sbo = found.sbo
-    boundaries = [(side[own] - first).numpy() for side in (sbo.left, sbo.right)]
-    targets = SboTargets(*boundaries, sbo.position[own].numpy(), sbo.target[own].numpy())
-    kinds = tuple(KINDS[kind] for kind in found.replacements[of_row])
-    read, mask, mlm = (
-        a[row, text].numpy() for a in (found.input_ids, found.mask, found.mlm_targets)
-    )
-    return MaskedBlock(read, mask, spans, kinds, (), mlm, targets)
-
-
-def everything(found) -> list[torch.Tensor]:
-    """All tensors of a masked batch."""
-    return [*list(vars(found).values())[:5], *vars(found.sbo).values()]
-
 
 # --- exact laws ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", [*SCHEMES, "official"])
+@pytest.mark.parametrize("name", [*OTHER_SCHEMES, "official"])
 def test_the_budget_is_exact_for_every_length_and_specials_are_left_alone(name):
     lengths = list(range(1, 513))
     ids, starts, maskable = batch(lengths)
-    options = (SCHEMES | PRESETS)[name]
+    options = (OTHER_SCHEMES | PRESETS)[name]
     tagged = [[(0, 1), (n // 2, n)] for n in lengths]
     found = masked(ids, starts, maskable, options, tagged=tagged)
     assert found.mask.sum(1).tolist() == [-(-15 * n // 100) for n in lengths]
@@ -195,23 +152,6 @@ def test_rows_without_specials_around_do_not_run_into_each_other():
 
 # --- the same law as one block at a time ---------------------------------------------------------
 
-SAME_LAW = {
-    "official": OFFICIAL,
-    "paper": PAPER,
-    "word": MaskOptions(scheme="word"),
-    "subword": MaskOptions(scheme="subword"),
-    "no whole words": MaskOptions(whole_words=False),
-    "clip": MaskOptions(length_law="clip"),
-    "article": replace(ARTICLE, p=0.7),
-    "article, whole words": replace(ARTICLE, p=0.9, whole_words=True),
-    "entity": MaskOptions(scheme="entity"),
-    "not merged": MaskOptions(merge_adjacent=False, budget=0.4),
-    "half of it": MaskOptions(budget=0.5, replacement="piece", length_law="unlimited"),
-}
-STARTS = np.concatenate(
-    [np.arange(k) == 0 for k in (1, 2, 1, 1, 4, 1, 1, 3, 1, 1, 1, 2, 1, 6, 1, 1, 2)]
-)
-
 
 def statistics(blocks, ids) -> dict[str, np.ndarray]:
     """Whole numbers of each block, so that the sample of each is of independent draws."""
@@ -261,27 +201,6 @@ def test_the_batch_follows_the_law_of_the_readable_version(name):
     assert min(p.values()) > FALSE_ALARM, p
 
 
-@pytest.mark.parametrize("name", ["official", "paper", "word", "half of it"])
-def test_the_same_candidates_give_the_same_mask_as_a_plain_loop(name):
-    """Not only the same law: draw by draw what the readable loop does with these candidates."""
-    options = SAME_LAW[name]
-    lengths = list(range(1, 121))
-    ids, starts, maskable = batch(lengths, share=0.7)
-    found = masked(ids, starts, maskable, options, seed=3).mask
-    rows = check_rows(ids, starts, maskable, example_keys(3, 0, np.arange(120)))
-    words = find_words(rows, options.whole_words)
-    numbers = np.arange(600, dtype=np.uint64)
-    start, end = draw_candidates(rows, words, np.arange(120), numbers, options)
-    for row, length in enumerate(lengths):
-        edges, budget = word_edges(starts[row, 1 : length + 1]), masking_budget(length, options)
-        plain: set[int] = set()
-        spans = np.stack([start[:, row], end[:, row]], axis=1) - rows.begin[row]
-        for first, last in spans.tolist():
-            if len(plain) < budget and first not in plain:
-                spend(plain, (first, last), budget, edges, options.complete_words)
-        assert np.flatnonzero(found[row, 1 : length + 1]).tolist() == sorted(plain)
-
-
 def test_two_different_laws_are_told_apart():
     """The comparison above is no empty one: at the word of six pieces, the paper's anchors show."""
     ids = np.full(len(STARTS), 7)
@@ -289,33 +208,6 @@ def test_two_different_laws_are_told_apart():
     one = redraw(ids, STARTS, 3000, **arguments)
     other = redraw(ids, STARTS, 3000, options=MaskOptions(anchor="word"), **arguments)
     assert two_sample_p(one.mask[:, 20].numpy(), other.mask[:, 20].numpy()) < FALSE_ALARM
-
-
-def candidates(starts, options=OFFICIAL, draws=20):
-    """The first candidates of 2,000 rows of the same text: word number, length in words."""
-    shape = (2000, len(starts))
-    ids, text = np.full(shape, 7), np.ones(shape, dtype=bool)
-    rows = check_rows(
-        ids, np.broadcast_to(starts, shape), text, example_keys(1, 0, np.arange(2000))
-    )
-    words = find_words(rows, options.whole_words)
-    numbers = np.arange(draws, dtype=np.uint64)
-    start, end = draw_candidates(rows, words, np.arange(2000), numbers, options)
-    first = words.of_piece[start]
-    return (first - words.first), np.searchsorted(words.edges, end) - first, start - rows.begin
-
-
-def test_the_batchs_candidates_follow_the_length_law_and_the_anchor_law():
-    _, lengths, start = candidates(np.ones(500, dtype=bool))
-    assert_follows_length_law(lengths[start < 490].ravel()[:38_000])
-    with pytest.raises(AssertionError):
-        _, lengths, start = candidates(np.ones(500, dtype=bool), MaskOptions(length_law="clip"))
-        assert_follows_length_law(lengths[start < 490].ravel())
-    pieces = np.diff(np.flatnonzero(np.append(STARTS, True)))
-    words, _, _ = candidates(STARTS)
-    assert_anchor_law(words.ravel(), pieces)
-    words, _, _ = candidates(STARTS, MaskOptions(anchor="word"))
-    assert_fits(np.bincount(words.ravel()), np.full(len(pieces), 1 / len(pieces)), "anchors")
 
 
 def random_pieces(found) -> np.ndarray:
@@ -369,9 +261,9 @@ def test_the_figures_of_an_independent_simulation(pieces, shares, spans, length)
 # --- reproducible --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", [*SCHEMES, *PRESETS])
+@pytest.mark.parametrize("name", [*OTHER_SCHEMES, *PRESETS])
 def test_a_row_has_the_same_mask_in_any_batch(name):
-    options = (SCHEMES | PRESETS)[name]
+    options = (OTHER_SCHEMES | PRESETS)[name]
     lengths = np.random.default_rng(0).integers(1, 130, 24).tolist()
     tagged = [[(n // 2, n)] for n in lengths]
     ids, starts, maskable = batch(lengths)
@@ -429,16 +321,6 @@ def test_a_batch_in_parts_is_the_same_as_in_one(monkeypatch):
     assert all(map(torch.equal, everything(whole), everything(masked(ids, starts, maskable))))
 
 
-def test_how_many_candidates_are_drawn_at_once_changes_nothing(monkeypatch):
-    ids, starts, maskable = batch(list(range(1, 100)))
-    for options in (OFFICIAL, PAPER, MaskOptions(scheme="word", budget=0.8)):
-        whole = masked(ids, starts, maskable, options)
-        with monkeypatch.context() as patch:
-            patch.setattr("spanbert_teach.masking.batch_spans.TOGETHER", 1)
-            one_by_one = masked(ids, starts, maskable, options)
-        assert all(map(torch.equal, everything(whole), everything(one_by_one)))
-
-
 def test_another_unigram_is_not_mistaken_for_the_one_before():
     ids, starts, maskable = batch([126] * 20)
     only_seven = np.eye(VOCABULARY)[7]
@@ -446,42 +328,6 @@ def test_another_unigram_is_not_mistaken_for_the_one_before():
         found = masked(ids, starts, maskable, MaskOptions(budget=1.0), unigram=unigram)
         pieces = set(random_pieces(found).tolist())
         assert pieces == ({7} if unigram is only_seven else set(range(5, 30)))
-
-
-# --- random numbers ------------------------------------------------------------------------------
-
-
-def test_random_bits_are_uniform_and_neighbours_independent():
-    keys = example_keys(1, 0, np.arange(1000))
-    bits = random_bits(keys[:, None], np.arange(200, dtype=np.uint64))
-    for shift in (0, 8, 24, 32, 56):
-        counts = np.bincount(((bits >> np.uint64(shift)) & np.uint64(255)).ravel().astype(int))
-        assert_fits(counts, np.full(256, 1 / 256), f"bits from {shift}")
-    other = {
-        "draw": random_bits(keys[:, None], np.arange(1, 201, dtype=np.uint64)),
-        "index": random_bits(np.roll(keys, 1)[:, None], np.arange(200, dtype=np.uint64)),
-        "epoch": random_bits(example_keys(1, 1, np.arange(1000))[:, None], np.arange(200)),
-        "seed": random_bits(example_keys(2, 0, np.arange(1000))[:, None], np.arange(200)),
-        "other sort": random_bits(
-            keys[:, None], np.arange(200, dtype=np.uint64) + np.uint64(2**32)
-        ),
-    }
-    for name, neighbour in other.items():
-        pair = (bits >> np.uint64(60)) * np.uint64(16) + (neighbour >> np.uint64(60))
-        assert_fits(np.bincount(pair.ravel().astype(int)), np.full(256, 1 / 256), name)
-        pair = (bits & np.uint64(15)) * np.uint64(16) + (neighbour & np.uint64(15))
-        assert_fits(np.bincount(pair.ravel().astype(int)), np.full(256, 1 / 256), name)
-    share = uniform(bits)
-    assert share.min() >= 0 and share.max() < 1
-    # Seed 1 of epoch 0 is not seed 0 of epoch 1, and so on.
-    few = [example_keys(s, e, np.arange(20)) for s in range(20) for e in range(20)]
-    assert len(np.unique(few)) == 20 * 20 * 20
-
-
-def test_a_published_number_of_splitmix64():
-    """The first outputs for the seed 1234567, as the algorithm's reference programs print them."""
-    key = np.array([1234567], dtype=np.uint64)
-    assert random_bits(key, [0, 1]).tolist() == [6457827717110365317, 3203168211198807973]
 
 
 # --- arguments -----------------------------------------------------------------------------------
@@ -498,42 +344,6 @@ def test_tensors_and_arrays_give_the_same_tensors():
     assert np.array_equal(ids, kept)
 
 
-@pytest.mark.parametrize(
-    ("changed", "message"),
-    [
-        ({"ids": np.zeros(5, dtype=int)}, r"ids has the shape \(5,\): expected \(batch, length\)"),
-        ({"ids": np.zeros((0, 5), dtype=int)}, r"ids has the shape \(0, 5\)"),
-        ({"ids": np.zeros((2, 22))}, "expected whole numbers"),
-        ({"word_starts": np.ones((2, 20), bool)}, r"word_starts has the shape \(2, 20\)"),
-        ({"maskable": np.zeros((2, 22), bool)}, "Row 0 is empty"),
-        ({"maskable": np.tile([True, False], (2, 11))}, "Row 0: maskable marks several stretches"),
-        ({"maskable": np.full((2, 22), 2)}, "maskable holds other values"),
-        ({"index": np.arange(3)}, "index has 3 entries for 2 rows"),
-        ({"index": np.array([0, -1])}, "index must be"),
-        ({"seed": -1}, "seed=-1"),
-        ({"epoch": 0.5}, "epoch=0.5"),
-        ({"unigram": UNIGRAM[:9]}, "unigram is no law|do not fit"),
-        ({"unigram": np.r_[0, 0, 0.5, 0, 0, np.full(25, 0.02)]}, "the piece 2 .* outside the text"),
-        ({"mask_id": -1}, "mask_id=-1"),
-        ({"options": MaskOptions(scheme="entity"), "tagged": [[]]}, "tagged has 1 entries"),
-    ],
-)
-def test_arguments_that_do_not_fit(changed, message):
-    ids, starts, maskable = batch([20, 10])
-    arguments = {
-        "ids": ids,
-        "word_starts": starts,
-        "maskable": maskable,
-        "seed": 0,
-        "epoch": 0,
-        "index": np.arange(2),
-        "mask_id": MASK_ID,
-        "unigram": UNIGRAM,
-    }
-    with pytest.raises(ValueError, match=message):
-        mask_batch(**(arguments | changed))
-
-
 def test_a_thousand_masks_of_a_long_text_are_there_at_once():
     ids, starts, _ = batch([500])
     arguments = {"seed": 1, "mask_id": MASK_ID, "unigram": UNIGRAM}
@@ -543,6 +353,11 @@ def test_a_thousand_masks_of_a_long_text_are_there_at_once():
     assert found.mask.sum(1).tolist() == [75] * 1000 and len(found.mask.unique(dim=0)) == 1000
     tagged = [(5, 9), (40, 43)]
     few = redraw(
-        ids[0, 1:-1], starts[0, 1:-1], 3, options=SCHEMES["entity"], tagged=tagged, **arguments
+        ids[0, 1:-1],
+        starts[0, 1:-1],
+        3,
+        options=OTHER_SCHEMES["entity"],
+        tagged=tagged,
+        **arguments,
     )
     assert few.mask.sum(1).tolist() == [75] * 3

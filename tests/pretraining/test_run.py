@@ -1,0 +1,294 @@
+"""Pretraining: a run depends on its settings alone, learns, stops, and can start from another."""
+
+import functools
+import json
+import math
+import os
+import signal
+import threading
+import time
+
+import numpy as np
+import pytest
+import torch
+from transformers import BertConfig, BertForMaskedLM
+
+from spanbert_teach.checkpoints import save_model
+from spanbert_teach.corpus import Block, BlockTable, blocks, read_documents
+from spanbert_teach.evaluation import hidden_states, hide, sbo_answers, shuffled_boundaries
+from spanbert_teach.pretraining import LOG, STATE, Run, Stage, pretrain
+from spanbert_teach.pretraining.run import Loop, Stop, new_model, sinusoids
+from spanbert_teach.pretraining.watch import film_steps
+from spanbert_teach.tokenization import WordPieceTokenizer
+
+from .runs import (
+    STEPS,
+    TOKENIZER,
+    ask_to_stop,
+    assert_same_run,
+    equal,
+    same,
+    weights,
+    without_speed,
+)
+
+# --- positions -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("rows", "size"), [(40, 16), (7, 5), (1, 1)])
+def test_sinusoids_are_those_of_the_transformer(rows, size):
+    found = sinusoids(rows, size, amplitude=1.0)
+    assert found.shape == (rows, size)
+    for t in range(rows):
+        for i in range(size):
+            angle = t / 10_000 ** (2 * (i // 2) / size)
+            expected = math.cos(angle) if i % 2 else math.sin(angle)
+            assert found[t, i] == pytest.approx(expected, abs=1e-5)
+    assert sinusoids(rows, size).abs().max() <= 0.04
+
+
+def test_position_tables_start_as_asked_and_are_learned(tiny):
+    tables = {}
+    for positions in ("sinusoids", "random"):
+        model = new_model(tiny(positions=positions), TOKENIZER)
+        table = model.encoder.embeddings.position_embeddings.weight
+        assert table.requires_grad
+        tables[positions] = table.detach()
+    assert torch.equal(tables["sinusoids"], sinusoids(512, 16))
+    assert float(tables["random"].std()) == pytest.approx(0.02, rel=0.1)
+    moved = pretrain(tiny()).model.encoder.embeddings.position_embeddings.weight
+    assert not torch.equal(moved[:12], sinusoids(512, 16)[:12])
+
+
+# --- it learns (point 27) ------------------------------------------------------------------------
+
+
+def test_a_tiny_text_is_learned_and_the_boundaries_are_what_sbo_reads(tiny, here):
+    settings = tiny(stages=(Stage(24, 8, 300),), hidden=64, peak_rate=3e-3, warmup=25, dropout=0.0)
+    run = pretrain(settings)
+    last = run.log[-1]
+    table = BlockTable.of(blocks(read_documents(here / "text.txt"), TOKENIZER, 24))
+    share = np.bincount(table.ids[table.ids > 4]) / (table.ids > 4).sum()
+    entropy = -(share[share > 0] * np.log(share[share > 0])).sum()
+    assert 4 < entropy < 5
+    assert last["mlm"] + last["sbo"] < entropy
+    many = [Block(ids.tolist(), starts.tolist(), "") for ids, starts in rows_of(table)] * 10
+    held = hide(BlockTable.of(many), TOKENIZER, "spans")
+    hidden = hidden_states(run.model, held)
+    shuffled = shuffled_boundaries(held.masked.sbo, np.random.default_rng(0))
+    true, other = (sbo_answers(run.model, held, hidden, sbo) for sbo in (None, shuffled))
+    assert len(true.target) > 200
+    assert true.accuracy > 0.8 and other.accuracy < 0.3
+
+
+def rows_of(table: BlockTable):
+    rows = table.rows(range(len(table)))
+    for ids, starts, real in zip(rows.ids, rows.word_starts, rows.real, strict=True):
+        yield ids[real], starts[real]
+
+
+# --- one run -------------------------------------------------------------------------------------
+
+
+def test_a_run_depends_on_its_settings_alone(tiny):
+    torch.manual_seed(1)
+    state = torch.get_rng_state()
+    a = pretrain(tiny())
+    assert torch.equal(torch.get_rng_state(), state)  # nor does it change what others draw
+    torch.manual_seed(2)
+    b = pretrain(tiny())
+    assert same(a.model, b.model) and without_speed(a.log) == without_speed(b.log)
+    assert not same(a.model, pretrain(tiny(seed=2)).model)
+    assert not same(a.model, pretrain(tiny(dropout=0.2)).model)
+    assert not a.model.training and a.settings == tiny()
+    assert a.model.tokenizer.tokens == TOKENIZER.tokens
+
+
+def test_without_a_folder_nothing_is_written(tiny, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    pretrain(tiny())
+    assert not list(tmp_path.iterdir())
+
+
+def test_bf16_runs_too(tiny):
+    exact, rough = pretrain(tiny(dropout=0.0)), pretrain(tiny(dropout=0.0, precision="bf16"))
+    assert not same(exact.model, rough.model)
+    assert rough.log[-1]["mlm"] == pytest.approx(exact.log[-1]["mlm"], rel=0.02)
+    assert all(tensor.dtype == torch.float32 for tensor in weights(rough.model).values())
+
+
+# --- stopped, and going on -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("at", [1, 4, 5, 9])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stopped_run_goes_on_as_if_it_had_not_been(whole, tmp_path, at, number):
+    settings, undisturbed = whole
+    before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+    with pytest.raises(KeyboardInterrupt):
+        pretrain(settings, tmp_path / "run", watch=ask_to_stop(at, number), save_every=1e9)
+    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
+    state = torch.load(tmp_path / "run" / STATE, weights_only=True)
+    assert state["step"] == at + 1
+    assert not (tmp_path / "run" / "checkpoint").exists()
+    seen = []
+    run = pretrain(settings, tmp_path / "run", watch=seen.append)
+    assert [record["step"] for record in seen] == list(range(at + 2, STEPS + 1))
+    assert_same_run(tmp_path / "run", undisturbed)
+    assert same(run.model, pretrain(settings).model)
+    assert len(run.log) == STEPS
+
+
+def test_a_stop_between_two_records_loses_nothing_of_the_next(tiny, tmp_path):
+    settings = tiny(stages=(Stage(12, 4, 60),))
+    assert film_steps(60)[-3:] == [42, 50, 60]
+    undisturbed = pretrain(settings)
+    with pytest.raises(KeyboardInterrupt):
+        pretrain(settings, tmp_path / "run", watch=ask_to_stop(42))
+    assert torch.load(tmp_path / "run" / STATE, weights_only=True)["step"] == 43
+    run = pretrain(settings, tmp_path / "run")
+    assert without_speed(run.log) == without_speed(undisturbed.log)
+    assert same(run.model, undisturbed.model)
+
+
+def test_stopped_again_and_again(whole, tmp_path):
+    settings, undisturbed = whole
+    folder = tmp_path / "run"
+    for at in (2, 4, 6, 11):
+        with pytest.raises(KeyboardInterrupt):
+            pretrain(settings, folder, watch=ask_to_stop(at))
+            if at == 11:
+                raise KeyboardInterrupt  # the last step is done: there is nothing to stop
+    assert_same_run(folder, undisturbed)
+
+
+def strictly(line: str) -> dict:
+    """A line of JSON, without Python's own NaN and Infinity."""
+
+    def refuse(constant):
+        raise ValueError(f"{constant} is no JSON")
+
+    return json.loads(line, parse_constant=refuse)
+
+
+@pytest.mark.parametrize("precision", ["bf16", "fp16"])
+def test_in_16_bits_too_a_stopped_run_goes_on_bit_for_bit(tiny, tmp_path, precision):
+    settings = tiny(precision=precision)
+    full = pretrain(tiny(precision="fp32"))
+    undisturbed = pretrain(settings, tmp_path / "whole")
+    assert not same(undisturbed.model, full.model)  # it does compute in 16 bits
+    assert undisturbed.log[-1]["mlm"] == pytest.approx(full.log[-1]["mlm"], abs=0.02)
+    with pytest.raises(KeyboardInterrupt):
+        pretrain(settings, tmp_path / "run", watch=ask_to_stop(3))
+    pretrain(settings, tmp_path / "run")
+    assert_same_run(tmp_path / "run", tmp_path / "whole")
+
+
+def test_with_fp16_a_step_that_overflows_changes_no_weight(tiny, tmp_path, monkeypatch):
+    scaler = torch.amp.GradScaler
+    monkeypatch.setattr(torch.amp, "GradScaler", functools.partial(scaler, init_scale=2.0**40))
+    settings = tiny(precision="fp16", stages=(Stage(12, 4, 60),))
+    loop = Loop(settings)
+    before = weights(loop.model)
+    loop.take_step(False)
+    assert all(torch.equal(tensor, before[name]) for name, tensor in weights(loop.model).items())
+    assert not math.isfinite(loop.norm) and loop.scaler.get_scale() == 2.0**39
+    with pytest.raises(KeyboardInterrupt):  # the scale is part of the state
+        pretrain(settings, tmp_path / "run", watch=ask_to_stop(5))
+    state = torch.load(tmp_path / "run" / STATE, weights_only=True)
+    assert state["scaler"]["scale"] == 2.0 ** (40 - 6)
+    run = pretrain(settings, tmp_path / "run")
+    lines = (tmp_path / "run" / LOG).read_text().splitlines()
+    assert [strictly(line) for line in lines] == run.log
+    assert run.log[0]["norm"] is None and run.log[-1]["norm"] > 0
+    assert not equal(weights(run.model), before)  # in the end the scale is small enough
+
+
+def test_what_cannot_be_trained_leaves_no_folder(tiny, here, tmp_path):
+    (tmp_path / "empty.txt").write_text("\n")
+    (tmp_path / "latin.txt").write_bytes("fine\ncaf\xe9\n".encode("latin-1"))
+    wrong = {
+        "There is no file": {"text": (str(tmp_path / "txet.txt"),)},
+        "empty.txt' is empty": {"text": (str(tmp_path / "empty.txt"),)},
+        "line 2, byte 4": {"text": (str(here / "text.txt"), str(tmp_path / "latin.txt"))},
+        "hidden_dropout_prob": {"dropout": 1.5},
+        "num_attention_heads=3": {"heads": 3},
+        "There is no folder 'nowhere'": {"start": "nowhere"},
+        "There is no file or folder 'no'": {"validation": ("no",)},
+    }
+    for said, changes in wrong.items():
+        with pytest.raises((OSError, ValueError), match=said):
+            pretrain(tiny(**changes), tmp_path / "run")
+        assert not (tmp_path / "run").exists(), said
+    pretrain(tiny(), tmp_path / "run")  # and then the folder is free for the right settings
+
+
+def test_a_second_ctrl_c_ends_it_at_once_and_a_second_polite_kill_does_not():
+    with Stop() as stop:
+        assert stop.asked is None
+        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(0.01)
+        assert stop.asked == signal.SIGTERM
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(1)
+
+
+def test_a_run_in_another_thread_leaves_signals_alone(tiny):
+    found: list[Run] = []
+    thread = threading.Thread(target=lambda: found.append(pretrain(tiny())))
+    thread.start()
+    thread.join()
+    assert same(found[0].model, pretrain(tiny()).model)
+
+
+# --- from another checkpoint ---------------------------------------------------------------------
+
+
+def test_a_run_can_start_from_another(tiny, tmp_path):
+    trunk = pretrain(tiny(objective="mlm-tokens"), tmp_path / "trunk").model
+    start = str(tmp_path / "trunk" / "checkpoint")
+    model = new_model(tiny(start=start, dropout=0.25, layers=3, seed=7), TOKENIZER)
+    rounded = {name: tensor.half().float() for name, tensor in weights(trunk).items()}
+    found = weights(model)
+    assert all(torch.equal(found[name], tensor) for name, tensor in rounded.items())
+    assert model.encoder.config.hidden_dropout_prob == 0.25
+    assert model.encoder.config.num_hidden_layers == 1
+    fresh = {name: tensor for name, tensor in found.items() if name not in rounded}
+    assert fresh and all(name.startswith("sbo.") for name in fresh)
+    assert abs(fresh["sbo.linear1.weight"].std() - 0.02) < 0.002
+    assert model.sbo.decoder.weight is model.encoder.embeddings.word_embeddings.weight
+    again = new_model(tiny(start=start, seed=7), TOKENIZER)
+    assert same(model, again)
+    assert not same(model, new_model(tiny(start=start, seed=8), TOKENIZER))
+    run = pretrain(tiny(start=start), tmp_path / "branch")
+    assert run.log[-1]["sbo"] is not None
+    # From a checkpoint with an SBO head: it is taken, or left where there is none.
+    other = str(tmp_path / "branch" / "checkpoint")
+    assert new_model(tiny(start=other, objective="mlm-spans"), TOKENIZER).sbo is None
+    taken = new_model(tiny(start=other), TOKENIZER)
+    assert torch.equal(taken.sbo.linear1.weight, run.model.sbo.linear1.weight.half().float())
+
+
+def test_a_start_that_cannot_read_this_text_is_refused(tiny, here, tmp_path):
+    model = new_model(tiny(), TOKENIZER)
+    others = [TOKENIZER.tokens[::-1][:-5] + TOKENIZER.tokens[:5], TOKENIZER.tokens]
+    tokenizers = {"other": others[0], "small letters": others[1]}
+    for name, tokens in tokenizers.items():
+        model.tokenizer = WordPieceTokenizer(tokens, lowercase=name == "small letters")
+        save_model(tmp_path / name, model, provenance={})
+        with pytest.raises(ValueError, match=r"with another vocabulary.*give its vocab\.txt"):
+            pretrain(tiny(start=str(tmp_path / name)), tmp_path / "run")
+    # A BERT of transformers, whose vocabulary has another size, and few positions.
+    sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
+    for name, rows, positions in (("bert", 999, 512), ("short", len(TOKENIZER), 16)):
+        sizes |= {"vocab_size": rows, "max_position_embeddings": positions}
+        BertForMaskedLM(BertConfig(**sizes)).save_pretrained(tmp_path / name)
+    with pytest.raises(ValueError, match=r"rows .*it is the vocabulary of another model"):
+        pretrain(tiny(start=str(tmp_path / "bert")), tmp_path / "run")
+    with pytest.raises(ValueError, match=r"Blocks of 20 pieces are too long for .*16 positions"):
+        pretrain(tiny(start=str(tmp_path / "short")), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+    fits = tiny(start=str(tmp_path / "short"), stages=(Stage(16, 4, 2),), warmup=0)
+    assert new_model(fits, TOKENIZER).encoder.config.max_position_embeddings == 16

@@ -1,0 +1,193 @@
+"""What a run keeps on the disk: killed, damaged, or in the wrong folder, nothing is lost."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+
+import pytest
+import torch
+
+from spanbert_teach.checkpoints import load_model
+from spanbert_teach.pretraining import FILM, LOG, SETTINGS, STATE, Settings, Stage, pretrain
+
+from .runs import STEPS, TOKENIZER, assert_same_run, same, weights
+
+
+def test_a_folder_has_all_of_a_run(whole):
+    settings, folder = whole
+    shown = [path.name for path in folder.iterdir() if not path.name.startswith(".")]
+    assert sorted(shown) == ["checkpoint", "film.npz", "log.jsonl", "settings.json", "state.pt"]
+    assert Settings.from_json(json.loads((folder / SETTINGS).read_text())) == settings
+    loaded = load_model(folder / "checkpoint")
+    run = pretrain(settings)
+    assert run.settings == settings
+    assert (folder / LOG).read_text().count("\n") == len(run.log) == STEPS
+    for name, tensor in weights(run.model).items():
+        assert torch.equal(tensor.half().float(), loaded.state_dict()[name]), name
+    assert loaded.tokenizer.tokens == TOKENIZER.tokens
+
+
+class Killed(Exception):
+    pass
+
+
+@pytest.mark.parametrize("save_every", [0, 1e9])
+def test_what_was_done_after_the_last_state_is_done_again(whole, tmp_path, save_every):
+    settings, undisturbed = whole
+    folder = tmp_path / "run"
+
+    def kill(record):
+        if record["step"] == 7:
+            raise Killed
+
+    with pytest.raises(Killed):
+        pretrain(settings, folder, watch=kill, save_every=save_every)
+    steps = [json.loads(line)["step"] for line in (folder / LOG).read_text().splitlines()]
+    assert steps == [1, 2, 3, 4, 5, 6, 7]  # the state is that of step 6, or there is none
+    with (folder / LOG).open("a") as file:
+        file.write('{"step": 8, "ml')  # half a line
+    seen = []
+
+    def look(record):
+        lines = [json.loads(line) for line in (folder / LOG).read_text().splitlines()]
+        seen.append([line["step"] for line in lines])
+
+    pretrain(settings, folder, watch=look)
+    first = 7 if save_every == 0 else 1
+    assert seen[0] == list(range(1, first + 1)) and len(seen) == STEPS - first + 1
+    assert_same_run(folder, undisturbed)
+
+
+SCRIPT = """
+import json, os, signal, sys, time
+from spanbert_teach.pretraining import pretrain
+from spanbert_teach.pretraining import Settings
+settings = Settings.from_json(json.loads(sys.argv[1]))
+replace = os.replace
+
+
+def killed(unfinished, path):  # the new state is written, and not yet in the old one's place
+    if path.name == "state.pt" and path.exists():
+        os.kill(os.getpid(), signal.SIGKILL)
+    replace(unfinished, path)
+
+
+if "saving" in sys.argv:
+    os.replace = killed
+pretrain(settings, sys.argv[2], watch=lambda record: time.sleep(0.1), save_every=0.2)
+"""
+
+
+@pytest.mark.slow
+def test_a_process_killed_while_it_saves_loses_the_last_state_only(whole, tmp_path):
+    settings, undisturbed = whole
+    folder = tmp_path / "run"
+    env = os.environ | {"OMP_NUM_THREADS": str(torch.get_num_threads())}
+    command = [sys.executable, "-c", SCRIPT, json.dumps(settings.as_json()), str(folder), "saving"]
+    assert subprocess.run(command, env=env).returncode == -signal.SIGKILL
+    assert list(folder.glob(".*unfinished"))
+    assert 1 <= torch.load(folder / STATE, weights_only=True)["step"] < STEPS
+    pretrain(settings, folder)
+    assert_same_run(folder, undisturbed)
+
+
+@pytest.mark.slow
+def test_a_killed_process_goes_on_as_if_it_had_not_been(whole, tmp_path):
+    settings, undisturbed = whole
+    folder = tmp_path / "run"
+    env = os.environ | {"OMP_NUM_THREADS": str(torch.get_num_threads())}
+    command = [sys.executable, "-c", SCRIPT, json.dumps(settings.as_json()), str(folder)]
+    process = subprocess.Popen(command, env=env)
+    try:
+        until = time.monotonic() + 120
+        while not (folder / STATE).exists() or (folder / LOG).read_text().count("\n") < 5:
+            assert process.poll() is None and time.monotonic() < until
+            time.sleep(0.02)
+    finally:
+        process.kill()
+    assert process.wait() == -signal.SIGKILL
+    assert 1 <= torch.load(folder / STATE, weights_only=True)["step"] < STEPS
+    pretrain(settings, folder)
+    assert_same_run(folder, undisturbed)
+
+
+def test_a_run_that_is_under_way_is_not_begun_a_second_time(tiny, tmp_path):
+    settings, said = tiny(), []
+
+    def again(record):
+        if record["step"] == 3:
+            with pytest.raises(
+                ValueError, match=r"run' is under way in another process\. Expected"
+            ):
+                pretrain(settings, tmp_path / "run", watch=said.append)
+
+    pretrain(settings, tmp_path / "run", watch=again)
+    pretrain(settings, tmp_path / "undisturbed")
+    assert said == []
+    assert_same_run(tmp_path / "run", tmp_path / "undisturbed")
+
+
+def test_a_finished_run_called_again_does_nothing(whole, tmp_path):
+    settings, undisturbed = whole
+    folder = shutil.copytree(undisturbed, tmp_path / "run")
+    (folder / "checkpoint" / "notes.txt").write_text("mine")
+    kept = [folder / STATE, folder / FILM, *(folder / "checkpoint").iterdir()]
+    before = {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in kept}
+    seen = []
+    run = pretrain(settings, folder, watch=seen.append)
+    assert seen == [] and len(run.log) == STEPS and not run.model.training
+    assert {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in kept} == before
+    assert same(run.model, pretrain(settings).model)
+    # Where a kill fell between the last state and the checkpoint, it is written.
+    shutil.rmtree(folder / "checkpoint")
+    pretrain(settings, folder)
+    assert_same_run(folder, undisturbed)
+
+
+@pytest.mark.parametrize("keep", [0, 10, 0.5, 0.99])
+def test_a_damaged_state_says_what_to_do(whole, tmp_path, keep):
+    settings, undisturbed = whole
+    folder = shutil.copytree(undisturbed, tmp_path / "run")
+    content = (folder / STATE).read_bytes()
+    kept = content[: int(keep * len(content)) if keep < 1 else keep]
+    (folder / STATE).write_bytes(kept)
+    with pytest.raises(ValueError, match=r"state.pt' is damaged.*Remove the file to start") as said:
+        pretrain(settings, folder)
+    assert "\n" not in str(said.value)
+    assert (folder / STATE).read_bytes() == kept
+    (folder / STATE).unlink()
+    pretrain(settings, folder)
+    assert_same_run(folder, undisturbed)
+
+
+def test_another_run_in_the_folder_is_refused_by_name(whole, tmp_path):
+    settings, undisturbed = whole
+    folder = shutil.copytree(undisturbed, tmp_path / "run")
+    other = replace(settings, seed=5, stages=(Stage(12, 4, 6),))
+    with pytest.raises(ValueError, match=r"other settings: stages=.*now.*seed=1, now 5") as said:
+        pretrain(other, folder)
+    assert "dropout" not in str(said.value)
+    assert_same_run(folder, undisturbed)
+    (folder / SETTINGS).write_text("{")
+    with pytest.raises(ValueError, match=r"settings.json' is damaged"):
+        pretrain(settings, folder)
+
+
+def test_a_folder_of_something_else_is_not_touched(tiny, tmp_path):
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "cat.png").write_bytes(b"cat")
+    with pytest.raises(ValueError, match=r"not the folder of a run, and not empty: cat.png"):
+        pretrain(tiny(), tmp_path / "photos")
+    with pytest.raises(ValueError, match=r"is a file\. Expected a folder"):
+        pretrain(tiny(), tmp_path / "photos" / "cat.png")
+    assert [path.name for path in (tmp_path / "photos").iterdir()] == ["cat.png"]
+    # What a kill left while the settings were written, or a system's own files, is nothing.
+    (tmp_path / "new").mkdir()
+    (tmp_path / "new" / ".settings.json.unfinished").write_text("{")
+    pretrain(tiny(stages=(Stage(12, 4, 2),), warmup=0), str(tmp_path / "new"))
+    assert (tmp_path / "new" / "checkpoint").is_dir()

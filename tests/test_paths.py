@@ -1,0 +1,71 @@
+"""Where things lie, and files that are whole or not there at all."""
+
+import hashlib
+import os
+
+import pytest
+
+from spanbert_teach.paths import data_path, learner_folder, sha256, write_whole
+
+
+def test_missing_data_lists_what_there_is():
+    with pytest.raises(FileNotFoundError, match=r"there is: .*spans"):
+        data_path("corpus/trian.txt")
+
+
+def test_the_learners_folder_can_be_chosen(monkeypatch, tmp_path):
+    monkeypatch.setenv("SPANBERT_TEACH_HOME", str(tmp_path))
+    assert learner_folder() == tmp_path
+    monkeypatch.delenv("SPANBERT_TEACH_HOME")
+    assert learner_folder().name == "my_lessons"
+
+
+# --- a file is written whole ---------------------------------------------------------------------
+
+
+def contents(folder) -> dict[str, bytes]:
+    """All files of a folder, hidden ones too."""
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+@pytest.mark.parametrize("content", [b"new", lambda file: file.write(b"new")])
+def test_a_new_file_takes_the_place_of_the_old_one(tmp_path, content):
+    path = tmp_path / "notes.txt"
+    write_whole(path, content)
+    assert contents(tmp_path) == {"notes.txt": b"new"}
+    path.write_bytes(b"old, and longer")
+    (tmp_path / ".notes.txt.unfinished").write_bytes(b"left by a process that was killed")
+    write_whole(path, content)
+    assert contents(tmp_path) == {"notes.txt": b"new"}
+    assert sha256(path) == hashlib.sha256(b"new").hexdigest()
+
+
+NO_SPACE, CTRL_C = OSError(28, "No space left on device"), KeyboardInterrupt()
+
+
+@pytest.mark.parametrize("step", ["content", "fsync", "replace"])
+@pytest.mark.parametrize("error", [NO_SPACE, CTRL_C], ids=["fails", "interrupted"])
+@pytest.mark.parametrize("before", [{}, {"notes.txt": b"old"}], ids=["no file", "an old file"])
+def test_a_write_that_ends_early_changes_nothing(tmp_path, monkeypatch, step, error, before):
+    for name, old in before.items():
+        (tmp_path / name).write_bytes(old)
+
+    def fail(*_):
+        raise error
+
+    def content(file):
+        file.write(b"half of the n")
+        if step == "content":
+            fail()
+
+    if step != "content":
+        monkeypatch.setattr(os, step, fail)
+    with pytest.raises(type(error)):
+        write_whole(tmp_path / "notes.txt", content)
+    assert contents(tmp_path) == before
+
+
+def test_a_folder_that_is_not_there_is_not_made(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        write_whole(tmp_path / "no" / "notes.txt", b"new")
+    assert contents(tmp_path) == {}
