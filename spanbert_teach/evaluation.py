@@ -1,14 +1,16 @@
 """What a model answers on held-out text, by each of its heads. Lesson `05_sbo_vs_mlm`."""
 
+import json
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from spanbert_teach.held_out import HeldOut
+from spanbert_teach.held_out import MASKINGS, HeldOut
 from spanbert_teach.masking import SboBatch
 from spanbert_teach.objectives import SpanBert
+from spanbert_teach.paths import data_path
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,3 +146,32 @@ def sbo_answers(
             )
         ]
     )
+
+
+def trio_table() -> str:
+    """What was measured of the course's three checkpoints and of counting, as a table.
+
+    A line each: accuracy and cross-entropy (nats) on hidden single pieces and on hidden spans, of
+    the test split. Nothing is asked here: `tools/measure_trio.py` and `tools/measure_ngrams.py`
+    wrote the figures to `data/runs/trio.json` and `data/runs/ngrams.json`.
+    """
+    trio, ngrams = (
+        json.loads(data_path(f"runs/{name}.json").read_text(encoding="utf-8"))
+        for name in ("trio", "ngrams")
+    )
+    models = {name: trio[name] for name in ("mlm-tokens", "mlm-spans", "spanbert")}
+    for name in ("mlm-spans", "spanbert"):
+        models[f"{name}, another seed"] = trio["again"][f"{name}-again"]
+    rows = {name: [found[masking]["mlm"] for masking in MASKINGS] for name, found in models.items()}
+    counters = {
+        "5-grams, both sides": "product",
+        "bigrams, both sides": "bigram product",
+        "the most frequent piece": "unigram",
+    }
+    for said, name in counters.items():
+        rows[said] = [ngrams["maskings"][masking]["test"][name] for masking in MASKINGS]
+    lines = ["MLM on held-out text    single pieces, nats    spans, nats"]
+    for name, found in rows.items():
+        cells = [f"{one['accuracy']:9.1%} {one['cross_entropy']:7.2f}" for one in found]
+        lines.append(f"{name:23} {' '.join(cells)}")
+    return "\n".join(lines)
