@@ -5,6 +5,7 @@ Whatever is hidden reads [MASK] (no random and no kept pieces), so nobody sees a
 asked for.
 """
 
+import json
 from dataclasses import dataclass, replace
 from functools import cache
 
@@ -15,6 +16,7 @@ from torch import Tensor
 from spanbert_teach.corpus import BlockRows, BlockTable, blocks, course_documents
 from spanbert_teach.masking import MaskedBatch, MaskOptions, SboBatch, mask_batch, piece_unigram
 from spanbert_teach.objectives import SpanBert
+from spanbert_teach.paths import data_path
 from spanbert_teach.tokenization import WordPieceTokenizer, load_tokenizer
 
 # --- What is asked --------------------------------------------------------------------------------
@@ -223,3 +225,32 @@ def sbo_answers(
             )
         ]
     )
+
+
+def trio_table() -> str:
+    """What was measured of the course's three checkpoints and of counting, as a table.
+
+    A line each: accuracy and cross-entropy (nats) on hidden single pieces and on hidden spans, of
+    the test split. Nothing is asked here: `tools/measure_trio.py` and `tools/measure_ngrams.py`
+    wrote the figures to `data/runs/trio.json` and `data/runs/ngrams.json`.
+    """
+    trio, ngrams = (
+        json.loads(data_path(f"runs/{name}.json").read_text(encoding="utf-8"))
+        for name in ("trio", "ngrams")
+    )
+    models = {name: trio[name] for name in ("mlm-tokens", "mlm-spans", "spanbert")}
+    for name in ("mlm-spans", "spanbert"):
+        models[f"{name}, another seed"] = trio["again"][f"{name}-again"]
+    rows = {name: [found[masking]["mlm"] for masking in MASKINGS] for name, found in models.items()}
+    counters = {
+        "5-grams, both sides": "product",
+        "bigrams, both sides": "bigram product",
+        "the most frequent piece": "unigram",
+    }
+    for said, name in counters.items():
+        rows[said] = [ngrams["maskings"][masking]["test"][name] for masking in MASKINGS]
+    lines = ["MLM on held-out text    single pieces, nats    spans, nats"]
+    for name, found in rows.items():
+        cells = [f"{one['accuracy']:9.1%} {one['cross_entropy']:7.2f}" for one in found]
+        lines.append(f"{name:23} {' '.join(cells)}")
+    return "\n".join(lines)

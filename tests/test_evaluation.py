@@ -1,5 +1,6 @@
 """What a model is asked, the same of each, and what it answers: by hand, and piece by piece."""
 
+import json
 import math
 from itertools import islice
 
@@ -25,10 +26,12 @@ from spanbert_teach.evaluation import (
     sbo_answers,
     sbo_columns,
     shuffled_boundaries,
+    trio_table,
 )
 from spanbert_teach.masking import IGNORE, KINDS, SboBatch, masking_budget
 from spanbert_teach.model import SpanBertConfig
 from spanbert_teach.objectives import SpanBert
+from spanbert_teach.paths import data_path
 from spanbert_teach.tokenization import SPECIAL_TOKENS, WordPieceTokenizer, load_tokenizer
 
 # --- what is asked -------------------------------------------------------------------------------
@@ -325,6 +328,29 @@ def test_answers_with_other_boundaries_are_about_the_same_pieces():
 def test_columns_are_where_the_targets_stand():
     columns = sbo_columns(HELD.masked.sbo).numpy()
     assert (HELD.rows.ids[HELD.masked.sbo.batch, columns] == HELD.masked.sbo.target.numpy()).all()
+
+
+# --- what was measured ---------------------------------------------------------------------------
+
+
+def test_the_table_of_the_trio_says_what_the_files_say():
+    head, *lines = trio_table().splitlines()
+    assert head.count("nats") == 2 and len(lines) == 8
+    assert all(len(line) == len(lines[0]) and line[22] == " " for line in lines), "columns"
+    rows = {line[:23].rstrip(): line[23:].split() for line in lines}
+    trio, ngrams = (
+        json.loads(data_path(f"runs/{name}.json").read_text(encoding="utf-8"))
+        for name in ("trio", "ngrams")
+    )
+    one = trio["mlm-tokens"]["tokens"]["mlm"]
+    assert rows["mlm-tokens"][:2] == [f"{one['accuracy']:.1%}", f"{one['cross_entropy']:.2f}"]
+    two = trio["again"]["spanbert-again"]["spans"]["mlm"]
+    assert rows["spanbert, another seed"][2:] == [
+        f"{two['accuracy']:.1%}",
+        f"{two['cross_entropy']:.2f}",
+    ]
+    counted = ngrams["maskings"]["spans"]["test"]["product"]
+    assert rows["5-grams, both sides"][2] == f"{counted['accuracy']:.1%}"
 
 
 # --- what cannot be asked ------------------------------------------------------------------------
