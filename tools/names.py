@@ -99,9 +99,13 @@ def tags_of(cell: dict) -> list[str]:
 
 
 def named(part: ast.stmt) -> set[str]:
-    """All names and attributes in a statement (strings, as in a door's list, are none)."""
+    """All names and attributes in a statement (strings, as in a door's list, are none).
+
+    A name that is imported under another one counts: it is renamed in order to be used.
+    """
     nodes = list(ast.walk(part))
     names = {node.id for node in nodes if isinstance(node, ast.Name)}
+    names |= {node.name for node in nodes if isinstance(node, ast.alias) and node.asname}
     return names | {node.attr for node in nodes if isinstance(node, ast.Attribute)}
 
 
