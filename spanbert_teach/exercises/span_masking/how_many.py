@@ -12,6 +12,7 @@ from spanbert_teach.exercises.form import Exercise, Kind, Slip, case
 
 SPECIAL = ("[CLS]", "[SEP]", "[PAD]")
 UNKNOWN = ["[CLS]", "the", "[UNK]", "of", "[UNK]", "[SEP]"]
+SEVEN = ["the", "sea", "##side", "is", "[UNK]", "and", "blue"]
 
 
 def _row(pieces: int, pads: int = 0) -> list[str]:
@@ -170,8 +171,9 @@ HOW_MANY = Exercise(
         *(case(UNKNOWN, percent) for percent in (50, 25)),
         *(case(_row(10), percent) for percent in (50, 31, 1, 100)),
         *(case(_row(pieces), percent) for pieces in (50, 100) for percent in (7, 14, 28, 29)),
-        case(["the", "sea", "##side", "is", "[UNK]", "and", "blue"]),
-        case(["calm", "and", "blue"], 50),
+        case(SEVEN),
+        case(["[CLS]", *SEVEN, "[SEP]"]),
+        case(SEVEN[:3], 50),
         *(case(_row(pieces, pads=pieces % 5)) for pieces in (*range(1, 130), 510)),
         case(_row(0)),
     ),
