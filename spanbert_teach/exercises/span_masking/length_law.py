@@ -1,7 +1,6 @@
 """Exercise 02-1: the law of span lengths."""
 
 import math
-from functools import partial
 from numbers import Real
 from typing import Any
 
@@ -160,7 +159,7 @@ SLIPS = (
     ),
     Slip(_weights, "not-renormalised"),
     Slip(
-        partial(_weights, less=0),
+        lambda p, longest: _weights(p, longest, less=0),
         "exponent-off-by-one",
         "The first one should come from the weight p, with the exponent l − 1 = 0; here it is "
         "p(1 − p). And the weights still have to be divided by their sum.",
@@ -217,8 +216,8 @@ SLIPS = (
     Slip(lambda p, longest: _shared(_weights(p, longest - 1)), "wrong-number-of-them"),
     Slip(lambda p, longest: [round(share, 4) for share in _right(p, longest)], "rounded"),
     Slip(lambda p, longest: [int(1000 * share) / 1000 for share in _right(p, longest)], "rounded"),
-    Slip(partial(_counted, clip=False), "simulated"),
-    Slip(partial(_counted, clip=True), "simulated"),
+    Slip(lambda p, longest: _counted(p, longest, clip=False), "simulated"),
+    Slip(lambda p, longest: _counted(p, longest, clip=True), "simulated"),
     Slip(lambda p, longest: (share for share in _right(p, longest)), "not-a-list"),
     Slip(lambda p, longest: dict(enumerate(_right(p, longest), start=1)), "not-a-list"),
 )
