@@ -99,6 +99,12 @@ def test_a_stop_stays_a_stop_where_the_case_names_no_misconception():
     assert found.misconception == "other" and found.message.endswith("Five letters.")
 
 
+def test_a_slip_of_other_arguments_stops_alike_whatever_it_is_called():
+    no_size = Slip(lambda words: [words], "signature", "Keep `size`.")
+    assert verdict(lambda letters: letters, slips=(no_size,)).misconception == "signature"
+    assert verdict(lambda: [], slips=(no_size,)).misconception == CRASH
+
+
 def test_a_slip_named_for_a_failure_adds_its_hint():
     slips = tuple(
         Slip(toy_exercises.right, word, f"About {word}.") for word in (CHANGES, NO_RETURN, ENDLESS)

@@ -1,9 +1,9 @@
 """Judging by counting: is this what chance allows? And random numbers that stop a loop without end.
 
 With random numbers, a wrong answer gives right results too, only not as often as it should. The
-checks of 02-3 and 02-4 count results and compare them with exact probabilities. A right answer is
-refused by chance less than once in a million first attempts, whatever its style; both bounds below
-hold for every number of results, without tables and without "approximately".
+checks of 02-3 and 02-4 count results and compare them with exact probabilities. A right answer, in
+whatever style, is refused by chance less than once in a million first attempts: both bounds hold
+for every number of results.
 """
 
 import math
@@ -11,11 +11,11 @@ from collections.abc import Hashable, Mapping
 
 import numpy as np
 
-from spanbert_teach.exercises.kinds import Endless
+from spanbert_teach.exercises.checking import ENDLESS, Wrong
 
 FALSE_ALARM = 1e-8  # of one comparison; all of a check together stay below one in a million
-DRAWS = 5_000  # in one call; a right answer to a block of ten pieces needs about thirty
-
+DRAWS = 10_000  # in one call; a right answer needs some dozens, or one or two a span
+ON_AND_ON = "draws or looks on and on: a loop in it does not end.", ENDLESS
 Counts = Mapping[Hashable, int]
 Law = Mapping[Hashable, float]
 
@@ -23,15 +23,12 @@ Law = Mapping[Hashable, float]
 class Draws(np.random.Generator):
     """`np.random.default_rng(seed)`, shown as that, which stops whoever draws without end."""
 
-    def __init__(self, seed: int, limit: int | None = DRAWS):
+    def __init__(self, seed: int):
         super().__init__(np.random.PCG64(seed))
-        self.seed, self.limit, self.drawn = seed, limit, 0
+        self.seed, self.drawn = seed, 0
 
     def __repr__(self) -> str:
         return f"np.random.default_rng({self.seed})"
-
-    def __deepcopy__(self, memo: dict) -> "Draws":
-        return Draws(self.seed, self.limit)
 
 
 def _counted(name: str):
@@ -39,8 +36,8 @@ def _counted(name: str):
 
     def method(self, *args, **kwargs):
         self.drawn += 1
-        if self.limit is not None and self.drawn > self.limit:
-            raise Endless
+        if self.drawn > DRAWS:
+            raise Wrong(*ON_AND_ON)
         return original(self, *args, **kwargs)
 
     return method
@@ -79,7 +76,7 @@ def unlikely(counts: Counts, law: Law) -> bool:
     return free * (1 + math.log(distance / free)) - distance < math.log(FALSE_ALARM)
 
 
-def rather(counts: Counts, wrong: Law, law: Law) -> bool:
+def favours(counts: Counts, wrong: Law, law: Law) -> bool:
     """Whether the counts speak for the wrong law: it makes them 1 / FALSE_ALARM times likelier.
 
     Under the right law that happens with a probability of at most FALSE_ALARM (Markov).

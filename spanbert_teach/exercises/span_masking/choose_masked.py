@@ -2,67 +2,51 @@
 
 import random
 from collections import Counter
-from dataclasses import dataclass
 from numbers import Integral
+from typing import NamedTuple
 
 import numpy as np
 
-from spanbert_teach.exercises.checking import (
-    ENDLESS,
-    Wrong,
-    call_uncopied,
-    expect,
-    shown,
-    shown_call,
-)
-from spanbert_teach.exercises.form import Exercise
-from spanbert_teach.exercises.kinds import Endless
-from spanbert_teach.exercises.span_masking.chance import (
-    Counts,
-    Draws,
-    impossible,
-    log_likelihood,
-    rather,
-    unlikely,
-)
-from spanbert_teach.exercises.span_masking.choose_masked_hints import HINTS
-from spanbert_teach.exercises.span_masking.choose_masked_rules import (
-    RIGHT_RULE,
-    Block,
-    Lengths,
-    Masked,
-    Sizes,
-    outcomes,
-    subtle_rules,
-    wrong_rules,
-)
-from spanbert_teach.exercises.span_masking.choose_masked_wrong import WRONG, choose_alternative
+from spanbert_teach.exercises.checking import Wrong, call_uncopied, expect, shown, shown_call
+from spanbert_teach.exercises.form import OTHER, Exercise, Property, Slip
+from spanbert_teach.exercises.span_masking import chance
+from spanbert_teach.exercises.span_masking import choose_masked_rules as rules
 
 LOOKS = 20_000  # at the word starts, in one call
+PAST_THE_END = "axis 0 with size {}"  # as NumPy says it
 
 
-class _Starts(list):
-    """Word starts that stop a loop without end which draws nothing, and know who ran past them."""
+class Starts(list):
+    """Word starts that stop a loop without end which draws nothing, and say who reads past them."""
 
     looks = 0
-    passed = False
 
     def __getitem__(self, place):
         self.looks += 1
         if self.looks > LOOKS:
-            raise Endless
-        self.passed = isinstance(place, Integral) and place >= len(self)
+            raise Wrong(*chance.ON_AND_ON)
+        if isinstance(place, Integral) and place >= len(self):
+            raise IndexError("list index out of range for " + PAST_THE_END.format(len(self)))
         return super().__getitem__(place)
 
 
-@dataclass(frozen=True)
-class Task:
-    """One block, and how often it is masked. `sizes`: the pieces of each word."""
+class Task(NamedTuple):
+    """One block, and how often it is masked."""
 
-    sizes: Sizes
-    law: Lengths
+    sizes: tuple[int, ...]  # of each word, in pieces
+    law: rules.Lengths
     budget: int
     calls: int
+
+    @property
+    def starts(self) -> tuple[bool, ...]:
+        return tuple(place == 0 for size in self.sizes for place in range(size))
+
+    def arguments(self, seed: int) -> tuple:
+        return Starts(self.starts), list(map(float, self.law)), self.budget, chance.Draws(seed)
+
+    def outcomes(self, rule: rules.Rule = rules.RIGHT_RULE) -> dict[rules.Masked, float]:
+        return rules.outcomes(rule, self.starts, self.law, self.budget)
 
 
 # From the plain to the mixed; each shows something that the ones before cannot.
@@ -83,207 +67,165 @@ def check_choose_masked(fn) -> None:
     """`choose_masked(word_starts, law, budget, rng)`: spans until the budget is spent."""
     history = []
     for task in TASKS:
-        counts: Counter[Masked] = Counter()
-        first_seed: dict[Masked, int] = {}
-        history.append((task, counts))
-        for seed in range(task.calls):
-            masked = _masked(fn, task, seed)
-            counts[masked] += 1
-            first_seed.setdefault(masked, seed)
+        by_seed = [_masked(fn, task, seed) for seed in range(task.calls)]
         if task is TASKS[0]:
-            _expect_given_randomness(fn, task, counts)
-        _expect_law(fn, history, first_seed)
-    _expect_arguments_kept(fn, TASKS[1])
+            _expect_given_randomness(fn, task, by_seed)
+        history.append((task, Counter(by_seed)))
+        _expect_law(fn, history, by_seed)
 
 
-def _arguments(task: Task, seed: int) -> tuple:
-    starts = _Starts(Block(task.sizes).starts)
-    return starts, [float(share) for share in task.law], task.budget, Draws(seed)
-
-
-def _masked(fn, task: Task, seed: int) -> Masked:
+def _masked(fn, task: Task, seed: int) -> rules.Masked:
     """The pieces that one call masks; raise `Wrong` unless they are pieces of the block."""
-    arguments = _arguments(task, seed)
+    starts, law, *rest = task.arguments(seed)
+    given, pieces = shown_call(fn, starts, law, *rest), len(starts)
     try:
-        got = call_uncopied(fn, *arguments)
+        got = call_uncopied(fn, starts, law, *rest)
     except Wrong as wrong:
-        _say_where_it_ends(wrong, arguments[0])
-        if not isinstance(wrong.__cause__, Endless):
+        if PAST_THE_END.format(pieces) not in str(wrong.__cause__):
             raise
-        given = shown_call(fn, *arguments)
-        message = (
-            f"{given} draws or looks on and on without coming to {task.budget} masked pieces: a "
-            "loop in it does not end.\nCan a length of 0 words be drawn (is the + 1 missing)? Can "
-            "every span be refused (the next one that fits, spans that touch, the last word)? "
-            "Are masked pieces counted anew in each turn?"
-        )
-        raise Wrong(message, ENDLESS) from wrong
+        raise Wrong(wrong.message, "past-the-end") from wrong.__cause__
+    kept = (*starts,) == task.starts and (*law,) == task.law
+    expect(kept, f"{given} changed the word starts or the law.", "changes-its-input")
     if isinstance(got, np.ndarray) and got.ndim == 1:
         got = got.tolist()
-    kinds = set(map(type, got)) if isinstance(got, list | tuple | set | frozenset | range) else None
-    if kinds != {int}:
-        _refuse_other_kinds(got, shown_call(fn, *arguments))
-    masked, pieces = frozenset(map(int, got)), sum(task.sizes)
-    if len(masked) < len(got) or not masked.issubset(range(pieces)):
-        given = f"{shown_call(fn, *arguments)} masks {shown(got)}"
-        expect(
-            masked.issubset(range(pieces)),
-            f"{given}, but the block has the pieces 0 to {pieces - 1}.\n"
-            "A span ends with the block at the latest.",
-            "past-the-end",
-        )
-        message = (
-            f"{given}: pieces are in it twice.\nSpans may run over each other; a piece is masked "
-            "once, and costs once. A set holds each piece once."
-        )
-        raise Wrong(message, "counted-twice")
+    several, what = (list, tuple, set, frozenset, range), type(got).__name__
+    message = f"{given} should return a list of the masked pieces, not a {what}: {shown(got)}."
+    expect(isinstance(got, several), message, "not-a-list")
+    for item in got:
+        if not isinstance(item, Integral) or isinstance(item, bool):
+            name = "returns-a-mask" if isinstance(item, bool | np.bool_) else "not-places"
+            name = "returns-spans" if isinstance(item, (*several, np.ndarray)) else name
+            message = f"{given} should return the places of pieces, whole numbers: {shown(item)}"
+            raise Wrong(f"{message} in {shown(got)} is none.", name)
+    masked, message = frozenset(map(int, got)), f"{given} masks {shown(got)}"
+    inside = masked.issubset(range(pieces))
+    expect(inside, f"{message}, but the last piece of the block is {pieces - 1}.", "past-the-end")
+    expect(len(masked) == len(got), f"{message}: pieces are in it twice.", "counted-twice")
     return masked
 
 
-def _say_where_it_ends(wrong: Wrong, starts: _Starts) -> None:
-    """Raise a `Wrong` with more words where the function read on beyond the last piece."""
-    error = wrong.__cause__
-    of_array = f"out of bounds for axis 0 with size {len(starts)}"
-    if isinstance(error, IndexError) and (starts.passed or of_array in str(error)):
-        hint = "The block ends: compare with `len(word_starts)` before you read."
-        raise Wrong(f"{wrong.message}\n{hint}", "past-the-end") from error
+def _expect_given_randomness(fn, task: Task, by_seed: list[rules.Masked]) -> None:
+    """Raise `Wrong` unless all chance comes from rng."""
+    shared = random.getstate(), repr(np.random.get_state())
+    for seed, first in enumerate(by_seed[:12]):
+        given, second = shown_call(fn, *task.arguments(seed)), _masked(fn, task, seed)
+        message = f"{given} masks {sorted(first)}, and the same call once more {sorted(second)}."
+        expect(first == second, message, "own-randomness")
+    message = f"{given} masks {sorted(first)}, and so it does with every other seed."
+    expect(len({*by_seed}) > 1 or first not in task.outcomes(), message, "always-the-same")
+    message = f"{given} draws from (or seeds) the random numbers that the whole notebook shares."
+    expect(shared == (random.getstate(), repr(np.random.get_state())), message, "own-randomness")
 
 
-def _refuse_other_kinds(got: object, given: str) -> None:
-    """Raise `Wrong` unless this is a list, tuple or set of whole numbers."""
-    expect(
-        isinstance(got, list | tuple | set | frozenset | range),
-        f"{given} should return a list of the masked pieces, not a {type(got).__name__}: "
-        f"{shown(got)}.",
-        "not-a-list",
-    )
-    for item in got:
-        expect(
-            not isinstance(item, bool | np.bool_),
-            f"{given} returns True and False: {shown(got)}.\nReturn the places that are True.",
-            "returns-a-mask",
-        )
-        expect(
-            not isinstance(item, list | tuple | set | frozenset | range | np.ndarray),
-            f"{given} returns spans or words: {shown(got)}.\n"
-            "Return the masked pieces themselves, each as one number.",
-            "returns-spans",
-        )
-        expect(
-            isinstance(item, Integral),
-            f"{given} should return the places of pieces, whole numbers, but {shown(item)} is none."
-            f" It returns {shown(got)}.",
-            "not-places",
-        )
-
-
-# --- chance comes from rng, and from nowhere else -----------------------------------------------
-
-
-def _expect_given_randomness(fn, task: Task, counts: Counts) -> None:
-    given = shown_call(fn, *_arguments(task, 0))
-    states = random.getstate(), repr(np.random.get_state())
-    for seed in range(12):
-        first, second = (_masked(fn, task, seed) for _ in range(2))
-        expect(
-            first == second,
-            f"{shown_call(fn, *_arguments(task, seed))} masks {sorted(first)}, and called in the "
-            f"same way once more it masks {sorted(second)}.\nAll chance must come from rng: "
-            "random and np.random.choice, or a new np.random.default_rng(), know nothing of its "
-            "seed.",
-            "own-randomness",
-        )
-    law = outcomes(RIGHT_RULE, task.sizes, task.law, task.budget)
-    expect(
-        len(counts) > 1 or bool(impossible(counts, law)),
-        f"{given} masks {sorted(next(iter(counts)))}, and so it does with every other seed.\n"
-        "Draw from rng; a seed set inside the function makes every block the same.",
-        "always-the-same",
-    )
-    expect(
-        states == (random.getstate(), repr(np.random.get_state())),
-        f"{given} draws from (or seeds) the random numbers that the whole notebook shares.\n"
-        "All chance must come from rng.",
-        "own-randomness",
-    )
-
-
-def _expect_arguments_kept(fn, task: Task) -> None:
-    starts, law, budget, rng = _arguments(task, 0)
-    call_uncopied(fn, starts, law, budget, rng)
-    expect(
-        (list(starts), law) == (Block(task.sizes).starts, list(task.law)),
-        "choose_masked changed the word starts or the law it was given: the next block would be "
-        "masked wrongly.",
-        "changes-its-input",
-    )
-
-
-# --- does it fit the rule? ----------------------------------------------------------------------
-
-
-def _expect_law(fn, history: list[tuple[Task, Counts]], first_seed: dict[Masked, int]) -> None:
+def _expect_law(fn, history: list[tuple[Task, Counter]], by_seed: list[rules.Masked]) -> None:
     """Raise `Wrong` unless the results of the last task are those of the right rule."""
     task, counts = history[-1]
-    law = outcomes(RIGHT_RULE, task.sizes, task.law, task.budget)
-    never = impossible(counts, law)
-    if not never and not unlikely(counts, law):
-        subtle = subtle_rules(task.sizes, task.law, task.budget)
-        if not any(rather(counts, wrong, law) for wrong in subtle):
-            return
-    misconception = _likeliest(history) or _by_its_looks(task, counts, law)
+    law, never = task.outcomes(), chance.impossible(counts, task.outcomes())
+    subtle = map(task.outcomes, rules.SUBTLE)
+    if not (chance.unlikely(counts, law) or any(chance.favours(counts, s, law) for s in subtle)):
+        return
     if never:
-        masked = min(never, key=first_seed.__getitem__)
-        seed = first_seed[masked]
-        message = f"{shown_call(fn, *_arguments(task, seed))} masks {sorted(masked)}"
-        if len(masked) != task.budget:
-            message += f": {len(masked)} pieces instead of {task.budget}"
-        message += "."
+        seed = next(seed for seed, masked in enumerate(by_seed) if masked in never)
+        given, masked = shown_call(fn, *task.arguments(seed)), by_seed[seed]
+        message = f"{given} masks {sorted(masked)} (pieces: {len(masked)}, budget: {task.budget})"
     else:
-        total = sum(counts.values())
-
-        def stands_out(masked: Masked) -> float:
-            return abs(counts[masked] - total * law[masked]) / (total * law[masked]) ** 0.5
-
-        masked = max(law, key=stands_out)
-        expected = f"{total * law[masked]:.0f}" if total * law[masked] >= 1 else "no more than one"
+        expected = {masked: share * task.calls for masked, share in law.items()}
+        masked = max(law, key=lambda m: abs(counts[m] - expected[m]) / expected[m] ** 0.5)
         message = (
-            f"{shown_call(fn, *_arguments(task, 0))}: called {total:,} times, with the seeds 0 to "
-            f"{total - 1:,}, it masks {sorted(masked)} {counts[masked]} times; about {expected} "
-            "can be expected."
+            f"{shown_call(fn, *task.arguments(0))}: called {task.calls:,} times, with the seeds 0 "
+            f"to {task.calls - 1:,}, it masks {sorted(masked)} {counts[masked]} times; about "
+            f"{expected[masked]:.1f} times can be expected"
         )
-    raise Wrong(f"{message}\n{HINTS[misconception]}", misconception)
+    misconception = _explanation(history)
+    raise Wrong(f"{message}.\n{HINTS[misconception]}", misconception)
 
 
-def _likeliest(history: list[tuple[Task, Counts]]) -> str | None:
-    """The misconception whose rule makes all results so far likeliest; None if none can."""
-    best = Counter()
-    for task, counts in history:
-        for place, (name, law) in enumerate(wrong_rules(task.sizes, task.law, task.budget)):
-            best[place, name] += log_likelihood(counts, law)
-    (_, name), found = max(best.items(), key=lambda entry: entry[1])
-    return name if found > -np.inf else None
+def _explanation(history: list[tuple[Task, Counter]]) -> str:
+    """The misconception whose rule makes all results so far likeliest; where no rule can give
+    them, the one that the last results look like."""
+
+    def likelihood(rule: rules.Rule) -> float:
+        return sum(chance.log_likelihood(counts, task.outcomes(rule)) for task, counts in history)
+
+    def possible(rule: rules.Rule) -> bool:
+        return not any(chance.impossible(counts, task.outcomes(rule)) for task, counts in history)
+
+    if able := list(filter(possible, rules.RULES)):
+        return rules.RULES[max(able, key=likelihood)][0]
+    task, counts = history[-1]
+    looks = [p for p in CHOOSE_MASKED.properties if p.breach(counts, task.outcomes(), task)]
+    return looks[0].misconception if looks else OTHER
 
 
-def _by_its_looks(task: Task, counts: Counts, law: dict) -> str:
-    """The misconception, where no rule of ours gives such results."""
-    sizes = Counter()
-    for masked, times in counts.items():
-        sizes[(len(masked) > task.budget) - (len(masked) < task.budget)] += times
-    if sizes[1] and sizes[-1]:
-        return "each-piece-by-chance"
-    if sizes[1]:
-        return "too-many"
-    if sizes[-1]:
-        return "too-few"
-    block = Block(task.sizes)
-    for masked in counts:
-        partly = block.partly_masked(masked)
-        if any(block.edges[word] not in masked for word in partly):
-            return "no-move-to-the-word-start"
-        if len(partly) > 1:
-            return "length-in-pieces"
-    return "law-ignored" if impossible(counts, law) else "other"
+def _off(counts: Counter, task: Task) -> set[int]:
+    """1 where too many pieces were masked, -1 where too few."""
+    return {1 if len(m) > task.budget else -1 for m in counts if len(m) != task.budget}
+
+
+def _cuts(counts: Counter, task: Task, side: int) -> int:
+    """How many words of one result are masked from their middle on (side -1), or up to it (1)."""
+    inside = [place for place, start in enumerate(task.starts) if not start]
+    both = [(place, place - 1)[::-side] for place in inside]
+    return max(sum(a in masked and b not in masked for a, b in both) for masked in counts)
+
+
+HINTS = {
+    "endless": "Can a length of 0 words be drawn (is the + 1 missing)? Can every span be refused "
+    "(the next one that fits, the last word)? Are masked pieces counted anew in each turn?",
+    "each-piece-by-chance": "The number of masked pieces changes from call to call. The budget is "
+    "exact: draw spans, not each piece by itself, until so many pieces are masked.",
+    "too-many": "Stop as soon as `budget` pieces are masked, even inside a span.",
+    "own-randomness": "All chance must come from rng: random and np.random.choice, or a new "
+    "np.random.default_rng(), know nothing of its seed.",
+    "always-the-same": "Draw from rng; a seed set inside the function makes every block the same.",
+    "past-the-end": "A span ends with the block: compare with `len(word_starts)` before you go on.",
+    "counted-twice": "Spans may overlap, but a piece is masked once: a set holds each only once.",
+    "returns-a-mask": "Return the places that are True.",
+    "returns-spans": "Return the masked pieces themselves, each as one number.",
+    "changes-its-input": "The next block would be masked wrongly.",
+    OTHER: "All of these can happen, but not so often. A length from law and any piece as anchor, "
+    "both drawn anew when the anchor is masked; from its word's first piece to the right.",
+}
+HINTS |= {name: rules.hint(rule) for rule, (name, _) in rules.RULES.items()}
+
+
+LOOKS_LIKE = (  # what the counted results tell, where no rule can give them
+    ("each-piece-by-chance", lambda counts, law, task: len(_off(counts, task)) > 1),
+    ("too-many", lambda counts, law, task: 1 in _off(counts, task)),
+    ("too-few", lambda counts, law, task: -1 in _off(counts, task)),
+    ("no-move-to-the-word-start", lambda counts, law, task: _cuts(counts, task, -1) > 0),
+    ("length-in-pieces", lambda counts, law, task: _cuts(counts, task, 1) > 1),
+    ("law-ignored", lambda counts, law, task: chance.impossible(counts, law)),
+)
+_right = rules.RIGHT_RULE.choose_masked
+WRONG = (
+    *((name, rule.choose_masked) for rule, (name, _) in rules.RULES.items()),
+    ("endless", lambda starts, law, budget, rng: [0 for _ in iter(rng.random, 1)]),
+    ("each-piece-by-chance", lambda starts, *rest: [p for p in range(6) if rest[2].random() < 0.5]),
+    ("too-many", lambda starts, law, budget, rng: _right(starts, law, budget + 1, rng)),
+    ("own-randomness", lambda *args: _right(*args[:3], np.random.default_rng())),
+    ("own-randomness", lambda *args: np.random.choice(len(args[0]), args[2], replace=False)),
+    ("always-the-same", lambda *args: _right(*args[:3], np.random.default_rng(0))),
+    ("past-the-end", lambda *args: [place + 1 for place in _right(*args)]),
+    ("past-the-end", lambda starts, *rest: starts[len(starts)]),
+    ("past-the-end", lambda starts, *rest: np.array(starts)[len(starts)]),
+    ("counted-twice", lambda *args: [*_right(*args)[1:], *_right(*args)[-1:]]),
+    ("returns-a-mask", lambda *args: [place in _right(*args) for place in range(8)]),
+    ("returns-spans", lambda *args: [(place, place + 1) for place in _right(*args)]),
+    ("changes-its-input", lambda *args: (_right(*args), args[0].pop())[0]),
+)
+
+
+def _alternative(word_starts, law, budget, rng):
+    """The anchor is drawn from what is not masked, so nothing has to be drawn anew."""
+    word_of = np.cumsum(word_starts) - 1
+    masked = np.zeros(len(word_starts), dtype=bool)
+    while (left := budget - masked.sum()) > 0:
+        words = 1 + np.searchsorted(np.cumsum(law), rng.random(), side="right")
+        first = word_of[rng.choice(np.flatnonzero(~masked))]
+        span = (word_of >= first) & (word_of < first + words) & ~masked
+        masked[np.flatnonzero(span)[:left]] = True
+    return np.flatnonzero(masked)
 
 
 CHOOSE_MASKED = Exercise(
@@ -293,6 +235,7 @@ CHOOSE_MASKED = Exercise(
     minutes=12,
     difficulty=4,
     more=check_choose_masked,
-    slips=WRONG,
-    alternative=choose_alternative,
+    properties=tuple(Property(breach, name, HINTS[name]) for name, breach in LOOKS_LIKE),
+    slips=tuple(Slip(answer, name, HINTS[name]) for name, answer in WRONG),
+    alternative=_alternative,
 )

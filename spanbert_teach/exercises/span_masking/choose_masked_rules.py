@@ -1,85 +1,125 @@
-"""What a way of drawing spans leads to: the exact probability of each set of masked pieces.
+"""The rule by which 02-3 draws spans, and the wrong ones that people follow, in one table.
 
-The right rule and the wrong ones that people write, on a block so small that everything that can
-happen is gone through. The check of 02-3 compares a learner's results with the right rule and, when
-they do not fit, says which wrong rule they look like.
+On a small block a rule can be gone through in all ways, so that the probability of each set of
+masked pieces is exact. So the check can say which rule a learner's results look like.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import cache
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, replace
+from functools import cache, partial
+from itertools import takewhile
+
+import numpy as np
 
 Masked = frozenset[int]
-Sizes = tuple[int, ...]
 Lengths = tuple[float, ...]
+
+
+class Block:
+    """A block of text, from which of its pieces begin a word."""
+
+    def __init__(self, starts: Sequence[bool]):
+        self.pieces = len(starts)
+        self.word = [sum(starts[: place + 1]) - 1 for place in range(self.pieces)]
+        self.edges = [*(place for place, start in enumerate(starts) if start), self.pieces]
 
 
 @dataclass(frozen=True)
 class Rule:
-    """One way to draw spans; the defaults are right.
+    """One way to draw spans. The defaults are right: `RIGHT` says so in words, `RULES` what the
+    other values mean."""
 
-    Attributes:
-        anchor: what is drawn: a random "piece"; a "word"; "fitting": a piece from
-            whose word the whole span fits into the block; "not-last", "not-first": a piece, but
-            never that one.
-        redraw: an anchor that is masked already is drawn anew.
-        inside: the span begins at the anchor, not at its word.
-        unit: a length of 3 means 3 "words", "pieces", or "rounded": pieces, up to whole words.
-        over: masked words "count" for the length, are "skipped", or one of them "stops" the span.
-        last: a span beyond the budget is "cut", masked as a "whole", cut after a "word", ends all
-            without being masked ("stop"), or is drawn anew ("fit").
-        touch: a span may touch or cover another.
-        counts: the budget is spent on "pieces", "words" or "spans".
-    """
+    unit: str = "words"  # of a length; or "pieces", "rounded": pieces, up to whole words
+    lengths: Callable[[Lengths], Lengths] = tuple  # makes of the law the one that is drawn from
+    first: int = 1  # the length that the first entry of the law belongs to
+    once: bool = False  # one length is drawn for the whole block
+    anchor: str = "piece"  # or "word", "not-first", "not-last"; "fitting": where a whole span fits
+    inside: bool = False  # the span begins at the anchor, not at its word
+    over: str = "counts"  # a masked word does, for the length; or is "skipped", "stops" the span
+    touch: bool = True  # a span may touch or cover another
+    last: str = "cut"  # what becomes of the last span, or what else the budget is spent on: `step`
+    redraw: bool = True  # an anchor that is masked already is drawn anew
 
-    anchor: str = "piece"
-    redraw: bool = True
-    inside: bool = False
-    unit: str = "words"
-    over: str = "count"
-    last: str = "cut"
-    touch: bool = True
-    counts: str = "pieces"
+    def choose_masked(self, word_starts, law, budget, rng) -> list[int]:
+        """The rule as an answer to the exercise: what comes of it, as often as it does."""
+        found = outcomes(self, tuple(word_starts), tuple(law), budget)
+        return sorted(list(found)[rng.choice(len(found), p=list(found.values()))])
 
+    def anchors(self, block: Block, length: int) -> Sequence[int]:
+        """The pieces of which one is drawn, all equally likely."""
+        if self.anchor == "word":
+            return block.edges[:-1]
+        last = max(len(block.edges) - length, 1) if self.anchor == "fitting" else -1
+        return range(self.anchor == "not-first", block.edges[last] - (self.anchor == "not-last"))
 
-RIGHT_RULE = Rule()
+    def span(self, block: Block, length: int, anchor: int, masked: Masked) -> list[int]:
+        """The pieces of a span, before the budget cuts it."""
+        start = anchor if self.inside else block.edges[block.word[anchor]]
+        free = [p for p in range(start, block.pieces) if self.over != "skipped" or p not in masked]
+        unit = block.word if self.unit == "words" else range(block.pieces)
+        units = list(dict.fromkeys(unit[piece] for piece in free))[:length]
+        if self.unit == "rounded":
+            unit, units = block.word, [block.word[piece] for piece in units]
+        if self.over == "stops":
+            free = list(takewhile(lambda piece: piece not in masked, free))
+        return [piece for piece in free if unit[piece] in units]
 
+    def draws(self, block: Block, law: Lengths, masked: Masked) -> list[tuple]:
+        """(probability, anchor, pieces of the span) of all that can be drawn."""
+        found = []
+        for length, share in enumerate(law, start=self.first):
+            anchors = self.anchors(block, length) if share else ()
+            spans = [(anchor, self.span(block, length, anchor, masked)) for anchor in anchors]
+            found += [(share / len(anchors), *both) for both in spans]
+        return found
 
-class Block:
-    """A block whose words have these sizes in pieces."""
-
-    def __init__(self, sizes: Sizes):
-        self.pieces = sum(sizes)
-        self.word = [word for word, size in enumerate(sizes) for _ in range(size)]
-        self.edges = [sum(sizes[:word]) for word in range(len(sizes) + 1)]
-        self.starts = [place in self.edges for place in range(self.pieces)]
-
-    def partly_masked(self, masked: Masked) -> list[int]:
-        """The words of which some pieces are masked and some are not."""
-        masked_in = [
-            {place in masked for place in self.word_at(start)} for start in self.edges[:-1]
-        ]
-        return [word for word, both in enumerate(masked_in) if len(both) == 2]
-
-    def word_at(self, piece: int) -> range:
-        return range(self.edges[self.word[piece]], self.edges[self.word[piece] + 1])
+    def step(self, block: Block, budget: int, masked: Masked, spent: int, span: list[int]) -> tuple:
+        """(masked, spent) after a span was drawn; as before where it is drawn anew."""
+        if not self.touch and masked & {piece + side for piece in span for side in (-1, 0, 1)}:
+            return masked, spent
+        word, new = block.word, [piece for piece in span if piece not in masked]
+        cut, everything = new[: budget - len(masked)], masked.union(span)
+        if self.last == "words":
+            words = list(dict.fromkeys(word[piece] for piece in new))[: budget - spent]
+            return masked.union(p for p in new if word[p] in words), spent + len(words)
+        if self.last == "word":
+            cut = [piece for piece in new if word[piece] in {word[last] for last in cut}]
+        if len(everything) > budget and self.last in ("whole", "leftmost"):
+            size = budget if self.last == "leftmost" else None
+            return frozenset(sorted(everything)[:size]), budget
+        if len(everything) > budget and self.last in ("stop", "fit"):
+            return masked, budget if self.last == "stop" else spent
+        if self.last == "everything":
+            return frozenset(range(block.pieces)), budget
+        if self.last == "spans":
+            return everything, spent + 1
+        if self.last == "drawn":
+            return masked.union(span[: budget - spent]), spent + len(span)
+        return masked.union(cut), len(masked) + len(cut)
 
 
 @cache
-def outcomes(rule: Rule, sizes: Sizes, law: Lengths, budget: int) -> dict[Masked, float]:
+def outcomes(rule: Rule, starts: tuple, law: Lengths, budget: int) -> dict[Masked, float]:
     """Set of masked pieces -> its probability, when spans are drawn until the budget is spent.
-
-    A rule that can get stuck loses probability there: then it adds up to less than 1.
-    """
-    block, done = Block(sizes), defaultdict(float)
+    They add up to less than 1 where the rule can get stuck."""
+    block, law, done = Block(starts), rule.lengths(law), defaultdict(float)
+    if rule.once:
+        for place, share in enumerate(law):
+            fixed = outcomes(replace(rule, once=False), starts, only(place, law), budget)
+            for masked, probability in fixed.items():
+                done[masked] += share * probability
+        return dict(done)
+    draws = partial(rule.draws, block, law)
+    always = draws(frozenset())
     at_spent = [defaultdict(float) for _ in range(budget)]  # what is masked, by what it has cost
     at_spent[0][frozenset()] = 1.0
     for spent, reached in enumerate(at_spent):
         for masked, probability in reached.items():
             step = defaultdict(float)
-            for share, after, cost in _spans(rule, block, law, budget, masked, spent):
-                step[after, cost] += share
+            for share, anchor, span in always if rule.over == "counts" else draws(masked):
+                if span and not (rule.redraw and anchor in masked):
+                    step[rule.step(block, budget, masked, spent, span)] += share
             step.pop((masked, spent), None)  # nothing happened: drawn anew
             moved = sum(step.values())
             for (after, cost), share in step.items():
@@ -88,159 +128,97 @@ def outcomes(rule: Rule, sizes: Sizes, law: Lengths, budget: int) -> dict[Masked
     return dict(done)
 
 
-def _spans(
-    rule: Rule, block: Block, law: Lengths, budget: int, masked: Masked, spent: int
-) -> Iterator[tuple[float, Masked, int]]:
-    """(probability, masked pieces afterwards, what is spent then) of each next span."""
-    for length, share in enumerate(law, start=1):
-        anchors = _anchors(rule, block, length) if share else []
-        for anchor in anchors:
-            part = share / len(anchors)
-            if rule.redraw and anchor in masked:
-                continue
-            span = _span(rule, block, anchor, length, masked)
-            around = {span[0] - 1, *span, span[-1] + 1} if span else set()
-            if not rule.touch and around & masked:
-                continue
-            yield part, *_spend(rule, block, span, budget, masked, spent)
+def only(place: int, law: Lengths) -> Lengths:
+    """The law with as many entries that always draws this one."""
+    return tuple(float(other == place) for other in range(len(law)))
 
 
-def _anchors(rule: Rule, block: Block, length: int) -> list[int]:
-    words = len(block.edges) - 1
-    if rule.anchor == "word":
-        return block.edges[:-1]
-    if rule.anchor == "not-last":
-        return list(range(block.pieces - 1))
-    if rule.anchor == "not-first":
-        return list(range(1, block.pieces))
-    if rule.anchor == "fitting":
-        return [p for p in range(block.pieces) if block.word[p] <= max(words - length, 0)]
-    return list(range(block.pieces))
-
-
-def _span(rule: Rule, block: Block, anchor: int, length: int, masked: Masked) -> list[int]:
-    """The pieces of a span, before the budget cuts it."""
-    start = anchor if rule.inside else block.word_at(anchor)[0]
-    if rule.over == "stops" and start in masked:
-        return []
-    span, units = [], 0
-    for piece in range(start, block.pieces):
-        new_unit = rule.unit != "words" or piece == start or block.starts[piece]
-        if rule.over == "skipped" and piece in masked:
-            continue
-        if new_unit and units == length and (rule.unit != "rounded" or block.starts[piece]):
-            break
-        if rule.over == "stops" and piece in masked:
-            break
-        units += new_unit and units < length
-        span.append(piece)
-    return span
-
-
-def _spend(
-    rule: Rule, block: Block, span: list[int], budget: int, masked: Masked, spent: int
-) -> tuple[Masked, int]:
-    if rule.counts == "spans":
-        return masked | set(span), spent + 1
-    if rule.counts == "words":
-        for piece in span:
-            if len({block.word[p] for p in masked}) == budget and piece in block.edges:
-                break
-            masked = masked | {piece}
-        return masked, len({block.word[p] for p in masked})
-    everything = masked.union(span)
-    if len(everything) <= budget or rule.last == "whole":
-        return everything, len(everything)
-    if rule.last in ("stop", "fit"):
-        return (masked, budget) if rule.last == "stop" else (masked, spent)
-    for piece in span:
-        if len(masked) >= budget and (rule.last == "cut" or block.starts[piece]):
-            break
-        masked = masked | {piece}
-    return masked, len(masked)
-
-
-def leftmost(law: dict[Masked, float], budget: int) -> dict[Masked, float]:
-    """The probabilities when of too many masked pieces only the first `budget` are kept."""
-    kept = defaultdict(float)
-    for masked, probability in law.items():
-        kept[frozenset(sorted(masked)[:budget])] += probability
-    return dict(kept)
-
-
-def mixture(parts: list[tuple[float, dict[Masked, float]]]) -> dict[Masked, float]:
-    """The probabilities when one of several ways is chosen at random, once."""
-    mixed = defaultdict(float)
-    for share, law in parts:
-        for masked, probability in law.items():
-            mixed[masked] += share * probability
-    return dict(mixed)
-
-
-def only(length: int, law: Lengths) -> Lengths:
-    """The law with as many entries that always gives this length."""
-    return tuple(float(other == length) for other in range(1, len(law) + 1))
-
-
-RULES = (  # in this order: of two that explain the results equally well, the first is named
-    ("no-move-to-the-word-start", Rule(inside=True)),
-    ("overshoots", Rule(last="whole")),
-    ("overshoots", Rule(last="whole", anchor="word")),
-    ("length-in-pieces", Rule(unit="pieces")),
-    ("length-in-pieces", Rule(unit="pieces", inside=True)),
-    ("length-in-pieces", Rule(unit="rounded")),
-    ("length-in-pieces", Rule(unit="rounded", last="word")),
-    ("length-in-pieces", Rule(unit="pieces", last="whole")),
-    ("word-drawn", Rule(anchor="word")),
-    ("finishes-the-word", Rule(last="word")),
-    ("finishes-the-word", Rule(last="word", anchor="word")),
-    ("undershoots", Rule(last="stop")),
-    ("undershoots", Rule(last="stop", touch=False)),
-    ("drops-what-does-not-fit", Rule(last="fit")),
-    ("spans-never-touch", Rule(touch=False)),
-    ("spans-never-touch", Rule(touch=False, last="fit")),
-    ("masked-anchor-kept", Rule(redraw=False)),
-    ("masked-words-skipped", Rule(over="skipped")),
-    ("masked-words-skipped", Rule(over="skipped", redraw=False)),
-    ("stops-at-masked", Rule(over="stops")),
-    ("stops-at-masked", Rule(over="stops", redraw=False)),
-    ("only-where-it-fits", Rule(anchor="fitting")),
-    ("an-end-never-drawn", Rule(anchor="not-last")),
-    ("an-end-never-drawn", Rule(anchor="not-first")),
-    ("budget-counts-spans", Rule(counts="spans")),
-    ("budget-counts-spans", Rule(counts="spans", redraw=False)),
-    ("budget-counts-words", Rule(counts="words")),
-)
+RIGHT_RULE = Rule()
+RIGHT = {
+    "unit": "From its beginning on mask so many words: a span of 3 words of 2 pieces has 6 pieces.",
+    "lengths": "Draw one for each span: `law` has the probabilities of 1, 2 … words, and "
+    "rng.choice(len(law), p=law) draws the place of an entry.",
+    "first": "rng.choice(len(law), p=law) draws 0, 1, 2 …: the length in words is one more, and "
+    "the span ends before the next word after it.",
+    "once": "Draw a new length for each span.",
+    "anchor": "The anchor is any piece, all equally often: rng.integers(n) draws 0 … n - 1.",
+    "inside": "Begin at the first piece of the anchor's word: go left while word_starts is False.",
+    "over": "A span may run over masked words, and they count for its length.",
+    "touch": "Only where the anchor is masked is it drawn anew: a span may touch and cover others.",
+    "last": "Stop when exactly `budget` pieces are masked, even inside a word, and not before.",
+    "redraw": "Where the anchor is masked already, draw both anew, length and anchor.",
+}
+_SKIPPED = ("masked-words-skipped", "It looks as if masked words were skipped.")
+_STOPS = ("stops-at-masked", "It looks as if a span ended at a masked word.")
+_SPANS = ("budget-counts-spans", "The budget counts spans, not pieces.")
+_CUT_OFF = ("end-cut-off", "Too much, and the end cut off: that always drops the rightmost pieces.")
+_FIXED = ("length-fixed", "It looks as if all spans had the same length.")
+_IGNORED = ("law-ignored", "The lengths do not follow `law`.")
+# Wrong rule -> its misconception, and what it does. Of two that explain the results equally well,
+# the first is named.
+RULES = {
+    Rule(inside=True): ("no-move-to-the-word-start", "A word is masked from its middle on."),
+    Rule(last="whole"): ("overshoots", "The last span is masked as a whole."),
+    Rule(unit="pieces"): ("length-in-pieces", "The length is counted in pieces."),
+    Rule(unit="pieces", inside=True): ("length-in-pieces", "The length is counted in pieces."),
+    Rule(unit="rounded"): ("length-in-pieces", "The length is counted in pieces."),
+    Rule(anchor="word"): (
+        "word-drawn",
+        "It looks as if a random word were drawn: long ones are then hit no more often than short.",
+    ),
+    Rule(last="word"): (
+        "finishes-the-word",
+        "The last word is finished although the budget is spent. (The paper speaks of complete "
+        "words, but the code that trained the weights stops at the exact number, and so do we.)",
+    ),
+    Rule(last="stop"): ("undershoots", "A span that does not fit ends it all: pieces are missing."),
+    Rule(last="fit"): (
+        "drops-what-does-not-fit",
+        "A span that does not fit is thrown away, so long spans become rarer.",
+    ),
+    Rule(touch=False): ("spans-never-touch", "It looks as if spans were kept apart."),
+    Rule(redraw=False): ("masked-anchor-kept", "It looks as if masked anchors were kept."),
+    Rule(over="skipped"): _SKIPPED,
+    Rule(over="skipped", redraw=False): _SKIPPED,
+    Rule(over="stops"): _STOPS,
+    Rule(over="stops", redraw=False): _STOPS,
+    Rule(anchor="fitting"): (
+        "only-where-it-fits",
+        "It looks as if no anchor were drawn near the end. There, the span is just shorter.",
+    ),
+    Rule(anchor="not-last"): ("an-end-never-drawn", "An end of the block is never drawn."),
+    Rule(anchor="not-first"): ("an-end-never-drawn", "An end of the block is never drawn."),
+    Rule(last="spans"): _SPANS,
+    Rule(last="spans", redraw=False): _SPANS,
+    Rule(last="words"): ("budget-counts-words", "The budget counts words, not pieces."),
+    Rule(last="leftmost"): _CUT_OFF,
+    Rule(last="leftmost", redraw=False): _CUT_OFF,
+    Rule(last="everything"): (
+        "span-at-every-piece",
+        "Everything is masked, as if a span were drawn at every piece (an article writes it so).",
+    ),
+    Rule(unit="pieces", inside=True, lengths=lambda law: only(0, law)): (
+        "no-spans",
+        "Single pieces are masked, here and there.",
+    ),
+    Rule(once=True): ("length-drawn-once", "One length is drawn for the whole block."),
+    Rule(lengths=lambda law: only(round(np.dot(range(len(law)), law)), law)): _FIXED,
+    Rule(lengths=lambda law: only(len(law) - 1, law)): _FIXED,
+    Rule(lengths=lambda law: (1 / len(law),) * len(law)): _IGNORED,
+    Rule(lengths=lambda law: tuple((share > 0) / np.count_nonzero(law) for share in law)): _IGNORED,
+    Rule(first=2): ("length-one-too-long", "The spans are one word too long."),
+    Rule(first=0): ("length-one-too-short", "The spans are one word too short."),
+    Rule(last="drawn", redraw=False): (
+        "too-few",
+        "Pieces that were masked before cost nothing: count the set, not what the spans add up to.",
+    ),
+}
 # Their results are hard to tell from right ones: the check looks for these rules by name.
-SUBTLE = ("spans-never-touch", "masked-anchor-kept", "masked-words-skipped", "stops-at-masked")
+HARD = ("spans-never-touch", "masked-anchor-kept", "masked-words-skipped", "stops-at-masked")
+SUBTLE = [rule for rule, (name, _) in RULES.items() if name in HARD]
 
 
-def subtle_rules(sizes: Sizes, law: Lengths, budget: int) -> list[dict[Masked, float]]:
-    """The probabilities under each rule of `SUBTLE`."""
-    return [outcomes(rule, sizes, law, budget) for name, rule in RULES if name in SUBTLE]
-
-
-def wrong_rules(sizes: Sizes, law: Lengths, budget: int) -> Iterator[tuple[str, dict]]:
-    """(misconception, probabilities) under each rule that people write."""
-    for misconception, rule in RULES:
-        yield misconception, outcomes(rule, sizes, law, budget)
-    for redraw in (True, False):
-        whole = outcomes(Rule(last="whole", redraw=redraw), sizes, law, budget)
-        yield "end-cut-off", leftmost(whole, budget)
-    yield "span-at-every-piece", {frozenset(range(sum(sizes))): 1.0}
-    yield "no-spans", outcomes(Rule(inside=True, unit="pieces"), sizes, (1.0,), budget)
-    alone = [(share, only(length, law)) for length, share in enumerate(law, start=1) if share]
-    kept = [(share, outcomes(RIGHT_RULE, sizes, one, budget)) for share, one in alone]
-    yield "length-drawn-once", mixture(kept)
-    mean = round(sum(length * share for length, share in enumerate(law, start=1)))
-    longer = sum(law[1:])  # a length of no words is drawn anew, sooner or later
-    for misconception, other in (
-        ("length-fixed", only(mean, law)),
-        ("length-fixed", only(len(law), law)),
-        ("law-ignored", (1 / len(law),) * len(law)),
-        ("law-ignored", tuple((share > 0) / sum(s > 0 for s in law) for share in law)),
-        ("law-ignored", law[::-1]),
-        ("length-one-too-long", (0.0, *law)),
-        ("length-one-too-short", tuple(share / longer for share in law[1:]) if longer else ()),
-    ):
-        yield misconception, outcomes(RIGHT_RULE, sizes, other, budget)
+def hint(rule: Rule) -> str:
+    """What a wrong rule does, and how it is right: of several differences the first counts."""
+    differs = (f.name for f in fields(rule) if getattr(rule, f.name) != f.default)
+    return f"{RULES[rule][1]} {RIGHT[next(differs)]}"

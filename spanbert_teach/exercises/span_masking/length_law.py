@@ -2,43 +2,21 @@
 
 import math
 from numbers import Real
+from typing import Any
 
 import numpy as np
 
-from spanbert_teach.exercises.checking import (
-    CRASH,
-    Wrong,
-    call,
-    expect,
-    shown,
-    shown_call,
-)
-from spanbert_teach.exercises.form import Exercise, Slip
+from spanbert_teach.exercises.checking import expect, shown
+from spanbert_teach.exercises.form import Exercise, Kind, Property, Slip, case
 from spanbert_teach.masking import cut_geometric, span_length_pmf
 
 EXACT = 1e-6
+NEAR = 0.06  # shares of a few hundred draws lie so near, and nearer
+DRAWS = [digit * 10**zeros for zeros in range(2, 7) for digit in (1, 2, 5)]  # as people write it
 
 
-def check_length_law(fn) -> None:
-    """`length_law(p, longest)`: the geometric law of 1 .. longest words, renormalised."""
-    for p, longest in ((0.3, 3), (0.2, 10), (0.5, 4), (0.9, 2), (0.05, 20), (0.4, 1), (1, 4)):
-        expected = span_length_pmf(p, longest).tolist()
-        given = shown_call(fn, p, longest)
-        try:
-            got = call(fn, p, longest)
-        except Wrong as wrong:
-            if p != 1 or wrong.misconception != CRASH or "ZeroDivision" not in wrong.message:
-                raise
-            got = [math.nan] * longest
-        numbers = _probabilities(got, given)
-        if len(numbers) != longest or not np.allclose(numbers, expected, rtol=0, atol=EXACT):
-            hint, misconception = _law_slip(fn, numbers, p, longest, expected)
-            wanted = [round(share, 4) for share in expected]
-            message = f"{given} should be {shown(wanted)} (rounded here), but is {shown(got)}."
-            raise Wrong(f"{message}\n{hint}", misconception)
-
-
-def _probabilities(got: object, given: str) -> list[float]:
+def _read(got: object, given: str, *args: Any) -> list[float]:
+    """The probabilities as plain numbers; an array or a tuple of them will do."""
     kind = type(got).__name__
     if isinstance(got, np.ndarray) and got.ndim == 1:
         got = got.tolist()
@@ -59,227 +37,190 @@ def _probabilities(got: object, given: str) -> list[float]:
     return [float(number) for number in got]
 
 
-def _law_slip(
-    fn, got: list[float], p: float, longest: int, expected: list[float]
-) -> tuple[str, str]:
-    """The hint and the misconception that wrong probabilities tell of."""
-    lengths = np.arange(1, longest + 1)
-    weights = p * (1 - p) ** (lengths - 1.0)
-
-    def shared(numbers):
-        return numbers / numbers.sum()
-
-    if p == 1:
-        return (
-            "With p = 1 every span is one word long. 0 ** 0 is 1, so this comes out by itself when "
-            "the exponent of the first length is 0: (1 - p) ** (l - 1).",
-            "exponent-off-by-one",
-        )
-    if len(got) == longest + 1:
-        return (
-            f"These are {len(got)} numbers for {longest} lengths. The first belongs to one word: "
-            "a span of no words is never drawn.",
-            "starts-at-no-words",
-        )
-    if len(got) != longest:
-        return f"There are {longest} lengths, so {longest} probabilities.", "wrong-number-of-them"
-    for wrong, hint, misconception in (
-        (
-            cut_geometric(p, longest),
-            "The last one holds the probability of all longer spans: that is clipping. (The paper "
-            'says "clip", but its mean of 3.8 words comes from the other rule.) A longer span is '
-            "never drawn: divide all weights by their sum.",
-            "clips",
-        ),
-        (
-            weights,
-            f"These add up to {weights.sum():.4f}, not to 1: the longer spans are missing. Divide "
-            "each weight by the sum of all.",
-            "not-renormalised",
-        ),
-        (
-            weights * (1 - p),
-            "The first one should come from the weight p, with the exponent l − 1 = 0; here it is "
-            "p(1 − p). And the weights still have to be divided by their sum.",
-            "exponent-off-by-one",
-        ),
-        (
-            shared(p ** (lengths - 1.0)),
-            "p and 1 − p are swapped: p is the probability to stop after a word, so the weight is "
-            "p · (1 − p) ** (l − 1).",
-            "p-swapped",
-        ),
-        (
-            shared(1 / lengths),
-            "These fall like 1/l, whatever p is. Each weight is the one before times 1 − p.",
-            "one-over-length",
-        ),
-        (
-            np.full(longest, 1 / longest),
-            "All lengths are equally likely here. Short spans are drawn more often: each weight is "
-            "the one before times 1 − p.",
-            "uniform",
-        ),
-        (
-            np.cumsum(expected),
-            "These are added up, from the first on. Return the probability of each length alone.",
-            "added-up",
-        ),
-        (
-            weights / weights.max(),
-            "The weights are divided by the largest of them. Divide by their sum, so that the "
-            "probabilities add up to 1.",
-            "divided-by-the-largest",
-        ),
-        (100 * np.array(expected), "Return shares of 1, not percent.", "in-percent"),
-        (expected[::-1], "The order is turned round: one word comes first.", "other-order"),
-    ):
-        if np.allclose(got, wrong, rtol=0, atol=EXACT):
-            return hint, misconception
-    if longest == 1:
-        return "There is only one length, so its probability is 1.", "one-length"
-    here, few, many = (_again(fn, other, longest) for other in (p, 0.25, 0.75))
-    if _same(few, many):
-        return (
-            "These are the same whatever p is. Use the argument p, not a number of your own.",
-            "p-ignored",
-        )
-    near = np.allclose(got, expected, rtol=0, atol=0.06)
-    adds_up = math.isclose(sum(got), 1, abs_tol=1e-9)
-    rounded = any(
-        np.allclose(got, np.round(expected, digits), rtol=0, atol=1e-9) for digits in range(1, 7)
-    )
-    if not _same(got, here) or (near and adds_up and not rounded and _is_jagged(got)):
-        start = "Close, but drawn" if near else "These are drawn, each time anew"
-        return f"{start}: compute the law from the formula.", "simulated"
-    if rounded or (not adds_up and np.allclose(got, expected, rtol=0, atol=0.006)):
-        then = "do not always" if adds_up else "no longer"
-        return (
-            f"These are rounded, and then they {then} add up to 1: rng.choice refuses them. "
-            "Round when you print.",
-            "rounded",
-        )
-    return "The weight of l words is p · (1 − p) ** (l − 1); divide each by their sum.", "other"
+def _same(got: list[float], other: list[float], atol: float = EXACT) -> bool:
+    return len(got) == len(other) and np.allclose(got, other, rtol=0, atol=atol)
 
 
-def _again(fn, p: float, longest: int) -> list[float] | None:
-    """What one more call gives; None where that is no list of numbers."""
-    try:
-        return _probabilities(call(fn, p, longest), "")
-    except Wrong:
-        return None
+def _difference(got: list[float], expected: list[float], given: str) -> str:
+    wanted = [round(share, 4) for share in expected]
+    return f"{given} should be {shown(wanted)} (rounded here), but is {shown(got)}."
 
 
-def _same(first: list[float] | None, second: list[float] | None) -> bool:
-    return (
-        first is not None and second is not None and np.array_equal(first, second, equal_nan=True)
-    )
+# --- what the numbers tell ----------------------------------------------------------------------
 
 
-def _is_jagged(got: list[float]) -> bool:
-    """Whether these do not fall by one factor, as shares that were counted."""
-    return np.ptp(np.divide(got[1:], np.maximum(got[:-1], EXACT))) > EXACT
+def _adds_up(got: list[float]) -> bool:
+    return math.isclose(sum(got), 1, abs_tol=1e-9)
 
 
-def _law_clipped(p, longest):
-    weights = [p * (1 - p) ** (length - 1) for length in range(1, longest)]
-    return [*weights, 1 - sum(weights)]
+def _rounded(got: list[float], expected: list[float], *args: Any) -> bool:
+    near = not _adds_up(got) and _same(got, expected, 0.006)
+    return near or any(_same(got, np.round(expected, digits), 1e-9) for digits in range(1, 7))
 
 
-def _law_without_the_division(p, longest):
-    return [p * (1 - p) ** (length - 1) for length in range(1, longest + 1)]
+def _factors(got: list[float]) -> np.ndarray:
+    """(lengths - 1,) what each number is multiplied by to give the next."""
+    return np.divide(got[1:], np.maximum(got[:-1], EXACT))
 
 
-def _law_of_failures(p, longest):
-    return [p * (1 - p) ** length for length in range(1, longest + 1)]
+def _drawn(got: list[float], expected: list[float], *args: Any) -> bool:
+    """Whether these are shares that were counted: near the law, or whole numbers of so many draws.
+
+    Hundredths say nothing: 0.5, 0.25 and 0.25 are whole numbers of a hundred, too.
+    """
+    if len(got) < 2 or not _adds_up(got) or np.ptp(_factors(got)) <= EXACT:
+        return False
+    counts = ((draws, np.multiply(got, draws)) for draws in DRAWS)
+    fewest = next((draws for draws, n in counts if _same(n, np.round(n))), 0)
+    return fewest > DRAWS[0] or _same(got, expected, NEAR)
 
 
-def _law_of_failures_shared(p, longest):
-    weights = [p * (1 - p) ** length for length in range(1, longest + 1)]
+def _other_factor(got: list[float], expected: list[float], p: float, longest: int) -> list[float]:
+    """The factor by which all the numbers fall, where it is one, and not 1 - p."""
+    factors = _factors(got)
+    falls = len(factors) > 1 and np.ptp(factors) <= EXACT < abs(factors[0] - (1 - p))
+    return [float(f"{factors[0]:.4g}")] if falls else []
+
+
+PROPERTIES = (
+    Property(
+        lambda got, expected, p, longest: len(got) == longest + 1,
+        "starts-at-no-words",
+        "These are too many by one. The first belongs to one word: a span of no words is never "
+        "drawn.",
+    ),
+    Property(
+        lambda got, expected, p, longest: len(got) != longest,
+        "wrong-number-of-them",
+        "There are `longest` lengths, so `longest` probabilities: range(1, longest + 1).",
+    ),
+    Property(
+        _rounded,
+        "rounded",
+        "These are rounded, and then they do not always add up to 1: rng.choice refuses them. "
+        "Round when you print.",
+    ),
+    Property(
+        _drawn,
+        "simulated",
+        "These look as if they were drawn and counted, each time anew: compute the law from the "
+        "formula.",
+    ),
+    Property(
+        _other_factor,
+        "other-factor",
+        "Each of these is {} times the one before; it should be 1 - p times. Is it the argument p "
+        "that you use?",
+    ),
+    Property(
+        lambda got, *args: [round(sum(got), 4)] if abs(sum(got) - 1) > 1e-9 else [],
+        "not-renormalised",
+        "These add up to {}, not to 1: the longer spans are missing. Divide each weight by the sum "
+        "of all.",
+    ),
+)
+
+# --- what people write --------------------------------------------------------------------------
+
+
+def _weights(p: float, longest: int, less: int = 1) -> list[float]:
+    return [p * (1 - p) ** (length - less) for length in range(1, longest + 1)]
+
+
+def _shared(weights: list[float]) -> list[float]:
     return [weight / sum(weights) for weight in weights]
 
 
-def _law_swapped(p, longest):
-    weights = [(1 - p) * p ** (length - 1) for length in range(1, longest + 1)]
-    return [weight / sum(weights) for weight in weights]
+def _right(p: float, longest: int) -> list[float]:
+    return span_length_pmf(p, longest).tolist()
 
 
-def _law_one_over_length(p, longest):
-    weights = [1 / length for length in range(1, longest + 1)]
-    return [weight / sum(weights) for weight in weights]
+def _counted(p: float, longest: int, clip: bool) -> np.ndarray:
+    """Drawn, each time anew; what is too long is thrown away, or clipped."""
+    lengths = np.random.default_rng().geometric(p, 2_000)
+    lengths = np.minimum(lengths, longest) if clip else lengths[lengths <= longest]
+    return np.bincount(lengths, minlength=longest + 1)[1:] / len(lengths)
 
 
-def _law_from_no_words(p, longest):
-    weights = p * (1 - p) ** np.arange(longest + 1)
-    return weights / weights.sum()
-
-
-def _law_one_short(p, longest):
-    weights = [p * (1 - p) ** (length - 1) for length in range(1, longest)]
-    return [weight / sum(weights) for weight in weights]
-
-
-def _law_uniform(p, longest):
-    return [1 / longest] * longest
-
-
-def _law_rounded(p, longest):
-    return [round(share, 4) for share in _law_alternative(p, longest)]
-
-
-def _law_ignores_p(p, longest):
-    return _law_alternative(0.2, longest)
-
-
-def _law_halves(p, longest):
-    return [0.5**length for length in range(1, longest + 1)]
-
-
-def _law_drawn(p, longest):
-    rng = np.random.default_rng(0)
-    lengths = rng.geometric(p, size=100_000)
-    kept = lengths[lengths <= longest]
-    return [float(np.mean(kept == length)) for length in range(1, longest + 1)]
-
-
-def _law_drawn_anew(p, longest):
-    lengths = np.random.default_rng().choice(longest, 2_000, p=_law_alternative(p, longest))
-    return np.bincount(lengths, minlength=longest) / 2_000
-
-
-def _law_drawn_and_clipped(p, longest):
-    lengths = np.minimum(np.random.default_rng().geometric(p, 2_000), longest)
-    return np.bincount(lengths, minlength=longest + 1)[1:] / 2_000
-
-
-def _law_truncated(p, longest):
-    return [int(share * 1000) / 1000 for share in _law_alternative(p, longest)]
-
-
-def _law_generator(p, longest):
-    return (share for share in _law_alternative(p, longest))
-
-
-def _law_added_up(p, longest):
-    return np.cumsum(_law_alternative(p, longest))
-
-
-def _law_by_the_largest(p, longest):
-    return [(1 - p) ** (length - 1) for length in range(1, longest + 1)]
-
-
-def _law_in_percent(p, longest):
-    return [100 * share for share in _law_alternative(p, longest)]
-
-
-def _law_dictionary(p, longest):
-    return dict(enumerate(_law_alternative(p, longest), start=1))
-
-
-def _law_alternative(p, longest):
+def _alternative(p: float, longest: int) -> np.ndarray:
     weights = p * (1 - p) ** np.arange(longest)
     return weights / weights.sum()
 
+
+P_IGNORED = "These are the same whatever p is. Use the argument p, not a number of your own."
+
+SLIPS = (
+    Slip(
+        cut_geometric,
+        "clips",
+        "The last one holds the probability of all longer spans: that is clipping. (The paper "
+        'says "clip", but its mean of 3.8 words comes from the other rule.) A longer span is '
+        "never drawn: divide all weights by their sum.",
+    ),
+    Slip(_weights, "not-renormalised"),
+    Slip(
+        lambda p, longest: _weights(p, longest, less=0),
+        "exponent-off-by-one",
+        "The first one should come from the weight p, with the exponent l − 1 = 0; here it is "
+        "p(1 − p). And the weights still have to be divided by their sum.",
+    ),
+    Slip(lambda p, longest: _shared(_weights(p, longest, less=0)), "exponent-off-by-one"),
+    Slip(
+        lambda p, longest: _shared(_weights(1 - p, longest)),
+        "p-swapped",
+        "p and 1 − p are swapped: p is the probability to stop after a word, so the weight is "
+        "p · (1 − p) ** (l − 1).",
+    ),
+    Slip(
+        lambda p, longest: _shared([1 / length for length in range(1, longest + 1)]),
+        "one-over-length",
+        "These fall like 1/l, whatever p is. Each weight is the one before times 1 − p.",
+    ),
+    Slip(
+        lambda p, longest: [1 / longest] * longest,
+        "uniform",
+        "All lengths are equally likely here. Short spans are drawn more often: each weight is "
+        "the one before times 1 − p.",
+    ),
+    Slip(
+        lambda p, longest: np.cumsum(_right(p, longest)),
+        "added-up",
+        "These are added up, from the first on. Return the probability of each length alone.",
+    ),
+    Slip(
+        lambda p, longest: [(1 - p) ** (length - 1) for length in range(1, longest + 1)],
+        "divided-by-the-largest",
+        "The weights are divided by the largest of them. Divide by their sum, so that the "
+        "probabilities add up to 1.",
+    ),
+    Slip(
+        lambda p, longest: [100 * share for share in _right(p, longest)],
+        "in-percent",
+        "Return shares of 1, not percent.",
+    ),
+    Slip(
+        lambda p, longest: _right(p, longest)[::-1],
+        "other-order",
+        "The order is turned round: one word comes first.",
+    ),
+    *(
+        Slip(answer, "p-ignored", P_IGNORED)
+        for answer in (
+            lambda p, longest: _right(0.2, longest),
+            lambda p, longest: _right(0.5, longest),
+            lambda p, longest: _weights(0.5, longest),
+        )
+    ),
+    Slip(lambda p, longest: _right(math.sqrt(p), longest), "other-factor"),
+    Slip(lambda p, longest: _shared(_weights(p, longest + 1)), "starts-at-no-words"),
+    Slip(lambda p, longest: _shared(_weights(p, longest - 1)), "wrong-number-of-them"),
+    Slip(lambda p, longest: [round(share, 4) for share in _right(p, longest)], "rounded"),
+    Slip(lambda p, longest: [int(1000 * share) / 1000 for share in _right(p, longest)], "rounded"),
+    Slip(lambda p, longest: _counted(p, longest, clip=False), "simulated"),
+    Slip(lambda p, longest: _counted(p, longest, clip=True), "simulated"),
+    Slip(lambda p, longest: (share for share in _right(p, longest)), "not-a-list"),
+    Slip(lambda p, longest: dict(enumerate(_right(p, longest), start=1)), "not-a-list"),
+)
 
 LENGTH_LAW = Exercise(
     id="02-1",
@@ -287,29 +228,30 @@ LENGTH_LAW = Exercise(
     function="length_law",
     minutes=6,
     difficulty=2,
-    more=check_length_law,
-    slips=(
-        Slip(_law_clipped, "clips"),
-        Slip(_law_without_the_division, "not-renormalised"),
-        Slip(_law_of_failures, "exponent-off-by-one"),
-        Slip(_law_of_failures_shared, "exponent-off-by-one"),
-        Slip(_law_swapped, "p-swapped"),
-        Slip(_law_one_over_length, "one-over-length"),
-        Slip(_law_from_no_words, "starts-at-no-words"),
-        Slip(_law_one_short, "wrong-number-of-them"),
-        Slip(_law_uniform, "uniform"),
-        Slip(_law_rounded, "rounded"),
-        Slip(_law_ignores_p, "p-ignored"),
-        Slip(_law_halves, "p-ignored"),
-        Slip(_law_drawn, "simulated"),
-        Slip(_law_drawn_anew, "simulated"),
-        Slip(_law_drawn_and_clipped, "simulated"),
-        Slip(_law_truncated, "rounded"),
-        Slip(_law_generator, "not-a-list"),
-        Slip(_law_added_up, "added-up"),
-        Slip(_law_by_the_largest, "divided-by-the-largest"),
-        Slip(_law_in_percent, "in-percent"),
-        Slip(_law_dictionary, "not-a-list"),
+    right=_right,
+    cases=(
+        case(0.3, 3),
+        case(0.2, 10),
+        case(0.5, 4),
+        case(0.9, 2),
+        case(0.05, 20),
+        case(
+            0.4,
+            1,
+            hint="There is only one length, so its probability is 1.",
+            misconception="one-length",
+        ),
+        case(
+            1,
+            4,
+            hint="With p = 1 every span is one word long. 0 ** 0 is 1, so this comes out by itself "
+            "when the exponent of the first length is 0: (1 - p) ** (l - 1).",
+            misconception="exponent-off-by-one",
+        ),
     ),
-    alternative=_law_alternative,
+    kind=Kind(_read, _same, _difference),
+    properties=PROPERTIES,
+    slips=SLIPS,
+    hint="The weight of l words is p · (1 − p) ** (l − 1); divide each by their sum.",
+    alternative=_alternative,
 )
