@@ -336,7 +336,7 @@ def test_columns_are_where_the_targets_stand():
 def test_the_table_of_the_trio_says_what_the_files_say():
     head, *lines = trio_table().splitlines()
     assert head.count("nats") == 2 and len(lines) == 8
-    assert all(len(line) == len(lines[0]) and line[22] == " " for line in lines), "columns"
+    assert all(len(line) == len(lines[0]) and line[23] == " " for line in lines), "columns"
     rows = {line[:23].rstrip(): line[23:].split() for line in lines}
     trio, ngrams = (
         json.loads(data_path(f"runs/{name}.json").read_text(encoding="utf-8"))
