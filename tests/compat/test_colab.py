@@ -77,13 +77,29 @@ def colab(tmp_path_factory) -> dict[str, str]:
     }
 
 
-@pytest.fixture
-def fresh_colab(colab, monkeypatch):
-    """A runtime as Colab hands it out: the course is not installed."""
+def uninstall() -> None:
     run(PYTHON, "-m", "pip", "uninstall", "-q", "-y", "spanbert-teach")
+
+
+@pytest.fixture(scope="session")
+def handed_out() -> set[str]:
+    """The packages of a runtime as Colab hands it out: the course is not installed."""
+    uninstall()
+    return packages()
+
+
+@pytest.fixture
+def on_colab(colab, monkeypatch):
+    """A kernel looks like Colab's; what the test before installed is still there."""
     for name, value in colab.items():
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("SPANBERT_TEACH_SOURCE", raising=False)
+
+
+@pytest.fixture
+def fresh_colab(on_colab):
+    """The same, and the course is not installed."""
+    uninstall()
 
 
 def execute(notebook: nbformat.NotebookNode, folder: Path) -> None:
@@ -126,14 +142,17 @@ def test_there_are_lessons():
     assert lessons(), "notebooks/ holds no lesson: nothing would be tested here"
 
 
-def test_lesson_sets_itself_up_and_runs(lesson, source, fresh_colab, monkeypatch, tmp_path):
+def test_lesson_sets_itself_up_and_runs(
+    lesson, source, handed_out, on_colab, monkeypatch, tmp_path
+):
+    """The first lesson installs the course. The others, whose set-up cell is the same, find it, as
+    for someone who opens one after the other."""
     monkeypatch.setenv("SPANBERT_TEACH_SOURCE", source.as_uri())
     notebook = nbformat.read(lesson, as_version=4)
     cell = setup_cell(notebook)
     again = new_code_cell(cell.source)  # people run it twice
     notebook.cells.insert(notebook.cells.index(cell) + 1, again)
     notebook.cells.append(new_code_cell(WHERE))
-    before = packages()
 
     execute(notebook, tmp_path)
 
@@ -141,7 +160,7 @@ def test_lesson_sets_itself_up_and_runs(lesson, source, fresh_colab, monkeypatch
     assert not found, "\n\n".join([printed(cell), *found])
     place = Path(printed(notebook.cells[-1]).strip()).resolve()
     assert VENV.resolve() in place.parents, f"the lesson imported {place}"
-    assert packages() == before, "the set-up cell may install the course and nothing else"
+    assert packages() == handed_out, "the set-up cell may install the course and nothing else"
 
 
 # `make sync` writes the same set-up cell into all lessons: one is enough for what the cell says.
