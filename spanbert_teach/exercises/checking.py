@@ -165,12 +165,6 @@ def expectation(got: Any, expected: Any, given: str) -> str:
     return f"{given} should be {wanted}, but is {what}."
 
 
-def expect_call(fn: Callable, *args: Any, expected: Any, hint: str, misconception: str) -> None:
-    """Call the learner's function (see `call`) and expect this result (see `expect_equal`)."""
-    given = shown_call(fn, *args)
-    expect_equal(call(fn, *args), expected, given=given, hint=hint, misconception=misconception)
-
-
 def equal(got: Any, expected: Any) -> bool:
     """Whether two results are the same; arrays and tensors are compared as a whole."""
     if hasattr(got, "shape") or hasattr(expected, "shape"):

@@ -13,10 +13,6 @@ from spanbert_teach.exercises.form import Kind
 Pairs = list[tuple[int, int]]
 
 
-class Endless(Exception):
-    """An argument made by a check was asked so often that the loop around it cannot end."""
-
-
 def expect_list(got: object, given: str, of: str) -> None:
     """Raise `Wrong` unless the result is a list; `of` says of what ("words")."""
     kind = type(got).__name__

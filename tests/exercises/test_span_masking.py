@@ -85,7 +85,7 @@ def test_the_right_rule_is_that_of_the_library(task, monkeypatch):
     law = task.outcomes(RIGHT_RULE)
     assert sum(law.values()) == pytest.approx(1)
     monkeypatch.setattr(
-        "spanbert_teach.span_choice.length_probabilities", lambda *_: [0.0, *task.law]
+        "spanbert_teach.masking.block.length_probabilities", lambda *_: [0.0, *task.law]
     )
     rng, counts = np.random.default_rng(0), Counter()
     share = MaskOptions(budget=task.budget / len(task.starts))
