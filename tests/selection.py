@@ -31,8 +31,7 @@ def places_of(lesson: Path) -> set[str]:
     number = lesson.name[:2]
     exercises = LESSONS[number].rpartition(".")[2]
     own = {f"results/lesson_{number}", f"browser/lesson_{number}"}
-    own |= {f"exercises/{exercises}", f"exercises_{exercises}"}
-    return ALWAYS | own | shown_in(lesson)
+    return ALWAYS | own | {f"exercises/{exercises}"} | shown_in(lesson)
 
 
 def lies_in(path: PurePosixPath, places: set[str]) -> bool:

@@ -145,17 +145,6 @@ def expect(condition: bool, message: str, misconception: str) -> None:
         raise Wrong(message, misconception)
 
 
-def expect_equal(got: Any, expected: Any, *, given: str, hint: str, misconception: str) -> None:
-    """Raise `Wrong` unless both are equal; arrays and tensors are compared as a whole.
-
-    Args:
-        given: the call that was made, as `shown_call` writes it.
-        hint: the likely misconception in a sentence.
-    """
-    if not equal(got, expected):
-        raise Wrong(f"{expectation(got, expected, given)}\n{hint}", misconception)
-
-
 def expectation(got: Any, expected: Any, given: str) -> str:
     """In a sentence: what the call should have been, and what it is."""
     what, wanted = shown(got), shown(expected)
