@@ -4,7 +4,7 @@ import os
 
 import pytest
 from selection import concerns, places_of
-from sharing import group_of, place_in_line
+from sharing import Shares, place_in_line
 
 from tools.notebooks import lessons, read, recorded, solution_path, tagged
 
@@ -44,7 +44,11 @@ def pytest_generate_tests(metafunc):
         metafunc.parametrize("notebook_path", both, ids=lambda p: f"{p.parent.name}-{p.stem}")
 
 
-@pytest.hookimpl(tryfirst=True)  # the groups must be known when xdist asks for them
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    return Shares(config, log)
+
+
 def pytest_collection_modifyitems(config, items):
     for item in items:
         if item.get_closest_marker("result"):
@@ -56,8 +60,6 @@ def pytest_collection_modifyitems(config, items):
         config.hook.pytest_deselected(items=[item for item in items if item not in kept])
         items[:] = kept
     if "PYTEST_XDIST_WORKER" in os.environ:
-        for item in items:
-            item.add_marker(pytest.mark.xdist_group(group_of(item)))
         items.sort(key=place_in_line)
 
 

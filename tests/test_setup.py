@@ -392,7 +392,7 @@ def test_all_tests_are_shared_out(steps, monkeypatch, status):
     monkeypatch.setattr(setup.os, "cpu_count", lambda: 2)
     assert setup.main(["test"]) == status
     [(([_, *command],), variables)] = called
-    assert command[:4] == ["-m", "pytest", "-n", "2"] and "loadgroup" in command
+    assert command[:4] == ["-m", "pytest", "-n", "2"] and "loadscope" in command
     assert variables == {"OMP_NUM_THREADS": "1"}
 
 

@@ -341,14 +341,14 @@ def test(options, here):
     """Set up, then run the tests; returns the exit status.
 
     With options for pytest it runs in one process. Without, the tests are shared out to several, as
-    tests/conftest.py groups them: the browser's, which share one JupyterLab, are the first group.
+    tests/sharing.py groups them: the browser's, which share one JupyterLab, are the first group.
     """
     if options:
         return run(["-m", "pytest", *options], here)
     use_this_python() if here else ensure("test")
     cores = os.cpu_count() or 1
     processes = min(cores, 4)
-    shared_out = ["-n", str(processes), "--dist", "loadgroup", "--no-loadscope-reorder"]
+    shared_out = ["-n", str(processes), "--dist", "loadscope", "--no-loadscope-reorder"]
     # More threads than cores would wait for each other.
     threads = str(cores // processes)
     return call([PYTHON, "-m", "pytest", *shared_out], OMP_NUM_THREADS=threads)
