@@ -31,7 +31,15 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from spanbert_teach.checkpoints.sizes import AGAIN, DTYPES, LARGEST, check_header, read_header
+from spanbert_teach.checkpoints.sizes import (
+    AGAIN,
+    DTYPES,
+    LARGEST,
+    LONGEST_HEADER,
+    called,
+    check_header,
+    read_header,
+)
 from spanbert_teach.model import SpanBertConfig
 
 # The order in which they are looked for. The last is the official SpanBERT with its heads.
@@ -121,8 +129,8 @@ def kind_of(path: Path) -> str:
     return (kinds | {stat.S_IFSOCK: "a socket"}).get(stat.S_IFMT(mode), "a device")
 
 
-def read_begin(path: Path, most: int | None = None) -> bytes:
-    """The first bytes of a file, or all of them; what is no file is never opened.
+def read_begin(path: Path, most: int) -> bytes:
+    """The first bytes of a file, `most` or fewer; what is no file is never opened.
 
     A pipe would be waited for, and a device may have no end.
 
@@ -180,7 +188,7 @@ def open_parts(index: Path) -> dict[str, Stored]:
             raise FileNotFoundError(f"{str(index)!r} names {part!r}, but it is not there. {AGAIN}")
         found = open_weights(index.parent / part)
         if twice := next((name for name in found if name in tensors), None):
-            raise ValueError(f"{str(index)!r} names two files that hold {twice!r}. {AGAIN}")
+            raise ValueError(f"{str(index)!r} names two files that hold {called(twice)}. {AGAIN}")
         tensors |= found
     return tensors
 
@@ -230,7 +238,7 @@ def open_torch(path: Path, begins: bytes) -> dict[str, Stored]:
     if isinstance(content, dict) and isinstance(content.get("model"), dict):
         content = content["model"]
     tensors = content if isinstance(content, dict) else {}
-    tensors = {str(name): t for name, t in tensors.items() if isinstance(t, Tensor)}
+    tensors = {n: t for n, t in tensors.items() if isinstance(n, str) and isinstance(t, Tensor)}
     if not tensors:
         raise ValueError(
             f"{str(path)!r} holds {type(content).__name__}, without a tensor by its name. Expected "
@@ -243,6 +251,7 @@ def open_torch(path: Path, begins: bytes) -> dict[str, Stored]:
 # What torch may end in when a file is damaged: nearly anything.
 DAMAGED = (UnpicklingError, zipfile.BadZipFile, RuntimeError, ValueError, EOFError, LookupError)
 DAMAGED += (AttributeError, TypeError, ArithmeticError, AssertionError, MemoryError, struct.error)
+DAMAGED += (OSError,)  # of going to a place before the beginning; the file was read before
 
 
 def is_unpacked_zip(path: Path) -> bool:
@@ -265,13 +274,13 @@ def check_plain(path: Path, tensors: dict[str, Tensor]) -> None:
     for name, tensor in tensors.items():
         if kind := odd_kind(tensor):
             raise ValueError(
-                f"{str(path)!r}: {name!r} is a {kind} tensor. Expected plain numbers for all."
+                f"{str(path)!r}: {called(name)} is a {kind} tensor. Expected plain numbers for all."
             )
         needed = tensor.numel() * tensor.element_size()
         total += needed
         if needed > tensor.untyped_storage().nbytes() or total > TIED * size:
             raise ValueError(
-                f"{str(path)!r} has {size:,} bytes, and its tensors up to {name!r}, "
+                f"{str(path)!r} has {size:,} bytes, and its tensors up to {called(name)}, "
                 f"{tuple(tensor.shape)}, need {total:,}. Expected the numbers of each in the file."
             )
 
@@ -311,7 +320,9 @@ def refused(path: Path, begins: bytes, error: Exception) -> str:
 
 def read_json(path: Path) -> dict:
     """The object in a JSON file; a message with the file, and the line, when there is none."""
-    raw = read_begin(path)
+    raw = read_begin(path, LONGEST_HEADER + 1)
+    if len(raw) > LONGEST_HEADER:
+        raise ValueError(f"{str(path)!r} is longer than {LONGEST_HEADER:,} bytes: no settings are.")
     try:
         content = json.loads(raw)
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
@@ -321,7 +332,7 @@ def read_json(path: Path) -> dict:
             f"{str(path)!r} has a number of thousands of digits, or is nested too deep."
         ) from None
     if not isinstance(content, dict):
-        kind = type(content).__name__
+        kind = "null" if content is None else type(content).__name__
         raise ValueError(f"{str(path)!r} holds {kind}: expected an object, {{…}}.")
     return content
 

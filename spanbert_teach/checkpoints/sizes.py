@@ -52,7 +52,9 @@ def read_header(path: Path) -> dict[str, dict]:
         raise ValueError("its header is no list of tensors")
     for name, entry in header.items():
         if not is_entry(entry):
-            raise ValueError(f"{name!r} has no proper dtype, shape and data_offsets in its header")
+            raise ValueError(
+                f"{called(name)} has no proper dtype, shape and data_offsets in its header"
+            )
     return header
 
 
@@ -93,19 +95,19 @@ def check_header(path: Path, header: Mapping[str, dict]) -> None:
         if dtype not in DTYPES:
             known = ", ".join(DTYPES)
             raise ValueError(
-                f"{file}: {name!r} is of the dtype {dtype[:20]!r}, which is not known here. "
+                f"{file}: {called(name)} is of the dtype {dtype[:20]!r}, which is not known here. "
                 f"Expected one of {known}."
             )
         needed = math.prod(shape) * DTYPES[dtype][1]
         if needed != end - start:
             raise ValueError(
-                f"{file} is damaged: {name!r} has {end - start:,} bytes, and {shape} of {dtype} "
-                f"needs {needed:,}. {AGAIN}"
+                f"{file} is damaged: {called(name)} has {end - start:,} bytes, and {shape} of "
+                f"{dtype} needs {needed:,}. {AGAIN}"
             )
         if start != at:
             how = "overlap" if start < at else f"have {start - at:,} bytes between them"
-            raise ValueError(f"{file} is damaged: {before} and {name!r} {how}. {AGAIN}")
-        at, before = end, repr(name)
+            raise ValueError(f"{file} is damaged: {before} and {called(name)} {how}. {AGAIN}")
+        at, before = end, called(name)
     check_end(path, header, at)
 
 
@@ -126,7 +128,7 @@ def check_end(path: Path, header: Mapping[str, dict], needed: int) -> None:
         name, shape = cut[0]
         raise ValueError(
             f"{str(path)!r} is cut off: it should have {begin + needed:,} bytes and has {size:,}. "
-            f"{len(cut)} of {len(ends)} tensors are not whole, the first is {name!r}, "
+            f"{len(cut)} of {len(ends)} tensors are not whole, the first is {called(name)}, "
             f"{tuple(shape)}. {AGAIN}"
         )
 
@@ -292,7 +294,12 @@ def check_shapes(
 def first_names(names: list[str]) -> str:
     """The first few names, and how many more."""
     more = f" and {len(names) - 5} more" if len(names) > 5 else ""
-    return ", ".join(map(repr, names[:5])) + more
+    return ", ".join(map(called, names[:5])) + more
+
+
+def called(name: str) -> str:
+    """A tensor's name as a message quotes it: cut where it would be too long to read."""
+    return repr(name if len(name) <= 100 else f"{name[:99]}…")
 
 
 # --- The ids of a vocabulary ---------------------------------------------------------------------

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
-from spanbert_teach.checkpoints import load_checkpoint, load_model, save_model
+from spanbert_teach.checkpoints import load_checkpoint, load_model, our_name, save_model
 from spanbert_teach.objectives import SpanBert
 from spanbert_teach.xray import xray
 
@@ -46,6 +46,7 @@ BARE = (
     "deserializing",
     "recursion",
 )
+KINDS = ("ours", "theirs", "torch", "old torch")
 SECONDS, MEGABYTES = 2, 64  # of one load; and how far the peak of memory may rise in a test
 
 
@@ -60,12 +61,19 @@ def whole(tmp_path_factory) -> Path:
     write_folder(folder / "theirs", to_layout(tensors, "masked_lm"))
     write_folder(folder / "torch", tensors)
     (folder / "torch" / "model.safetensors").unlink()
-    torch.save(to_layout(tensors, "masked_lm"), folder / "torch" / "pytorch_model.bin")
+    shutil.copytree(folder / "torch", folder / "old torch")
+    named = to_layout(tensors, "masked_lm")
+    torch.save(named, folder / "torch" / "pytorch_model.bin")
+    old = folder / "old torch" / "pytorch_model.bin"
+    torch.save(named, old, _use_new_zipfile_serialization=False)
+    for kind in KINDS:  # what a first load imports is not counted below
+        load_model(folder / kind)
+        xray(folder / kind)
     return folder
 
 
 @pytest.fixture(autouse=True)
-def little_memory():
+def little_memory(whole):
     """Whatever a test tried, the peak of memory rose by no more than `MEGABYTES`."""
     before = peak()
     yield
@@ -100,7 +108,7 @@ def said(folder: Path, load=load_model) -> str | None:
 
 
 def test_undamaged_they_load(whole):
-    for kind in ("ours", "theirs", "torch"):
+    for kind in KINDS:
         assert said(whole / kind) is None and said(whole / kind, xray) is None
 
 
@@ -130,9 +138,10 @@ def test_a_tensor_of_another_shape(whole, tmp_path, kind, change):
     for name in names:
         changed = dict(tensors) | {name: SHAPES[change](tensors[name])}
         save_file({n: t.contiguous() for n, t in changed.items() if t is not None}, path)
-        repeats = ".decoder." in name and change in ("left out", "whole numbers")
+        fits = ".decoder." in name and change in ("left out", "whole numbers")  # a tied copy
+        fits |= "position" in name and "sbo" in our_name(name) and change.startswith("a row")
         for load in (load_model, load_checkpoint):
-            assert said(path.parent, load) or repeats, name
+            assert said(path.parent, load) or fits, name
         said(path.parent, xray)
 
 
@@ -302,15 +311,15 @@ def test_a_layer_of_any_number_is_seen_through_at_once(whole, tmp_path):
     assert said(path.parent)
 
 
-@settings(max_examples=150, deadline=None, derandomize=True)
+@settings(max_examples=300, deadline=None, derandomize=True)
 @given(data=st.data())
 def test_bytes_that_were_changed(whole, tmp_path_factory, data):
     """In the header of a file of safetensors, in all of one of torch; or the end is lost."""
-    kind = data.draw(st.sampled_from(["ours", "theirs", "torch"]))
+    kind = data.draw(st.sampled_from(KINDS))
     folder = copied(whole, tmp_path_factory.mktemp("bytes"), kind)
-    path = folder / ("pytorch_model.bin" if kind == "torch" else "model.safetensors")
+    path = folder / ("pytorch_model.bin" if "torch" in kind else "model.safetensors")
     raw = bytearray(path.read_bytes())
-    end = len(raw) if kind == "torch" else 8 + int.from_bytes(raw[:8], "little")
+    end = len(raw) if "torch" in kind else 8 + int.from_bytes(raw[:8], "little")
     for _ in range(data.draw(st.integers(0, 3))):
         raw[data.draw(st.integers(0, end - 1))] = data.draw(st.integers(0, 255))
     if data.draw(st.booleans()):

@@ -223,6 +223,13 @@ def test_what_is_no_folder_is_not_opened(tmp_path):
         xray(tmp_path / "pipe")
 
 
+@POSIX
+def test_a_file_of_settings_of_any_size(saved):
+    os.truncate(saved / "config.json", 10**12)  # which is nearly all hole, and takes no room
+    with pytest.raises(ValueError, match=r"config\.json' is longer than 100,000,000 bytes"):
+        load_encoder(saved)
+
+
 # --- the ids of a vocabulary ---------------------------------------------------------------------
 
 
