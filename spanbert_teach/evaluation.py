@@ -1,8 +1,8 @@
 """What models answer on held-out text, by each of their heads. Lesson `05_sbo_vs_mlm`.
 
 Every model and every baseline of the course is asked the same: the same blocks, the same masks.
-Whatever is hidden reads [MASK] (no random and no kept pieces), so nobody sees a piece that it is
-asked for.
+Whatever is hidden reads [MASK] (no random and no kept pieces, unless `replaced` is asked for), so
+nobody sees a piece that it is asked for.
 """
 
 import json

@@ -4,6 +4,7 @@ import os
 
 import pytest
 from selection import concerns, places_of
+from sharing import Shares, place_in_line
 
 from tools.notebooks import lessons, read, recorded, solution_path, tagged
 
@@ -43,6 +44,11 @@ def pytest_generate_tests(metafunc):
         metafunc.parametrize("notebook_path", both, ids=lambda p: f"{p.parent.name}-{p.stem}")
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    return Shares(config, log)
+
+
 def pytest_collection_modifyitems(config, items):
     for item in items:
         if item.get_closest_marker("result"):
@@ -53,6 +59,8 @@ def pytest_collection_modifyitems(config, items):
         kept = [item for item in items if concerns(item, lesson.name[:2], places)]
         config.hook.pytest_deselected(items=[item for item in items if item not in kept])
         items[:] = kept
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        items.sort(key=place_in_line)
 
 
 @pytest.fixture

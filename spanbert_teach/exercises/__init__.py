@@ -40,10 +40,11 @@ def check(exercise_id: str, answer: Callable) -> None:
         print(warning)
 
 
-def own_or(exercise_id: str, answer: Callable, fallback: Callable) -> Callable:
+def own_or(exercise_id: str, answer: Callable, fallback: Callable | None) -> Callable | None:
     """The learner's function where it passes its check, else the library's; says which.
 
-    Nothing is recorded: this is no attempt.
+    Nothing is recorded: this is no attempt. `fallback` is the library's function; None where the
+    view takes that by itself.
 
     Raises:
         ValueError: there is no such exercise.

@@ -1,8 +1,9 @@
 """The one form of an exercise: cases, properties, slips and an alternative; and how it judges.
 
-An answer is right when it gives what the right function gives, on every case. Where it does not,
-the learner hears why: from the slip that gives the same results on all cases so far; else from
-the first property that the result lacks; else from the case; else from the exercise.
+An answer is right when it gives what the right function gives, on every case (and, where an
+exercise has `more` to ask, when that finds nothing). Where it does not, the learner hears why:
+from the slip that gives the same results on all cases so far; else from the first property that
+the result lacks; else from the case; else from the exercise.
 """
 
 import copy

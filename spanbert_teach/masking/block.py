@@ -261,7 +261,7 @@ class MaskedBlock:
         spans: (start, end), end exclusive, in order, merged. In the scheme "subword" each piece is
             a span of its own.
         replacements: one of `KINDS` for each span; "mixed" when its pieces are of several kinds.
-        kinds: one of `KINDS` for each piece, "" where nothing is masked.
+        kinds: "mask", "random" or "keep" for each piece, "" where nothing is masked.
         mlm_targets: (length,) int64, the original id where masked, else `IGNORE`.
         sbo: what the span boundary objective predicts.
     """

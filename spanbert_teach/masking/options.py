@@ -29,7 +29,8 @@ class MaskOptions:
         scheme: "span", or of the paper's ablation "subword", "word", "entity", "noun_phrase".
         p, max_words: the geometric law of a span's length in words (scheme "span").
         length_law: a span beyond max_words: "renormalise" = never drawn, "clip" = cut to it,
-            "unlimited" = allowed. "exponential": mean 3 instead; "from_zero": 0, 1, 2 ... words.
+            "unlimited" = allowed. "exponential": of mean 3, then rounded up to words; "from_zero":
+            0, 1, 2 ... words.
         budget: the share of a block's pieces to mask. budget_rule: "ceil" of the pieces of text,
             or "google_bert": rounded, over [CLS] and [SEP] too.
         anchor: a span starts in the word of a random "piece", at a random "word", or, without any

@@ -3,11 +3,9 @@
     tokenizer = load_tokenizer()
     tokenizer.encode("The Isthmus of Panama").tokens
 
-- `steps`: BERT's rules, letter by letter: what the lesson builds (`unicode`: the tables of Unicode
-  that they look into);
+- `steps`: BERT's rules, letter by letter: what the lesson builds;
 - `training`: where a vocabulary comes from;
-- `encoding`: `[CLS] ... [SEP]`, pairs, truncation, windows;
-- `tokenizer`: all of it together, fast, and the file `vocab.txt`.
+- `tokenizer`: the rules together, fast; `[CLS] ... [SEP]`, pairs, truncation, windows; `vocab.txt`.
 """
 
 from spanbert_teach.tokenization.steps import (

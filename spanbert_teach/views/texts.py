@@ -1,6 +1,7 @@
 """Texts for a view: a learner's own made fit to send, long ones shortened, shares in percent.
 
-The browser's `shorten`, `percent` and `wholePercent` (static/shared.js) do what these do.
+The browser's `shorten`, `percent` and `wholePercent` (static/shared.js) do what these do, but for
+exact halves, which they round up.
 """
 
 

@@ -3,7 +3,7 @@
 // `<script>` is shown, never run.
 
 const SVG = "http://www.w3.org/2000/svg";
-const MOST_SENT = 10001; // characters of a text: the kernel uses at most 10,000, and tells of more
+const MOST_SENT = 10001; // characters of a text: no view uses more than 10,000, and tells of more
 const PATIENCE = 6000; // ms without an answer, then the next question goes out all the same
 
 // --- elements
