@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
-from spanbert_teach.checks import check_count
+from spanbert_teach.checks import check_count, is_number
 
 
 @dataclass(frozen=True)
@@ -71,15 +71,16 @@ def check_config(config: SpanBertConfig) -> None:
         check_count(name, getattr(config, name), 1)
     check_count("pad_token_id", config.pad_token_id, 0)
     ranges = {
-        "pad_token_id": config.pad_token_id < config.vocab_size,
-        "layer_norm_eps": config.layer_norm_eps > 0,
-        "initializer_range": config.initializer_range > 0,
-        "hidden_dropout_prob": 0 <= config.hidden_dropout_prob < 1,
-        "attention_probs_dropout_prob": 0 <= config.attention_probs_dropout_prob < 1,
+        "pad_token_id": lambda x: x < config.vocab_size,
+        "layer_norm_eps": lambda x: x > 0,
+        "initializer_range": lambda x: x > 0,
+        "hidden_dropout_prob": lambda x: 0 <= x < 1,
+        "attention_probs_dropout_prob": lambda x: 0 <= x < 1,
     }
     for name, fits in ranges.items():
-        if not fits:
-            raise ValueError(f"{name}={getattr(config, name)!r} is out of range.")
+        value = getattr(config, name)
+        if not (is_number(value) and fits(value)):
+            raise ValueError(f"{name}={value!r} is out of range.")
     if config.hidden_size % config.num_attention_heads:
         raise ValueError(
             f"hidden_size={config.hidden_size} cannot be divided among num_attention_heads="

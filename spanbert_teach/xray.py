@@ -11,6 +11,7 @@ import math
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from torch import Tensor
@@ -218,7 +219,8 @@ def difference_lines(found: Difference) -> list[str]:
 # --- What both share ------------------------------------------------------------------------------
 
 
-NUMBER = re.compile(r"\.(\d+)\.")
+# A layer's number; with more digits it is part of a name.
+NUMBER = re.compile(r"\.([0-9]{1,9})\.")
 AT_ONCE = 1 << 22  # numbers, of which a norm makes doubles
 
 
@@ -226,7 +228,7 @@ def opened(path_or_name: str | Path) -> tuple[str, dict[str, Stored]]:
     """What to call a checkpoint, without the folders above it, and its tensors."""
     path = find_checkpoint(path_or_name)
     is_path = Path(path_or_name).expanduser() == path
-    file = path if path.is_file() else find_weights(path)
+    file = find_weights(path) if path.is_dir() else path
     return path.resolve().name if is_path else str(path_or_name), open_weights(file)
 
 
@@ -241,7 +243,7 @@ def place_of(name: str) -> tuple:
     """A key for sorting: by part; within, layer 10 after layer 9, weight before bias."""
     last = {"weight": 0, "bias": 1}
     words = [
-        (0, int(word), "") if word.isdigit() else (1, last.get(word, 2), word)
+        (0, int(word), "") if NUMBER.fullmatch(f".{word}.") else (1, last.get(word, 2), word)
         for word in name.split(".")
     ]
     return [*PARTS, OTHER].index(part_of(name)), words
@@ -278,7 +280,7 @@ def alike(tensors: Iterable[tuple[str, tuple, str]]) -> dict[str, list[str]]:
         numbers = [int(found[1]) for name in names if (found := NUMBER.search(name))]
         if len(names) == 1:
             shown[names[0]] = names
-        elif numbers == list(range(numbers[0], numbers[-1] + 1)):
+        elif all(after == before + 1 for before, after in pairwise(numbers)):
             shown[pattern.replace("#", f"[{numbers[0]}-{numbers[-1]}]")] = names
         else:
             shown[pattern.replace("#", f"[{','.join(map(str, numbers))}]")] = names

@@ -11,7 +11,7 @@ from spanbert_teach.checkpoints import COUNTERS, WORDS, Stored, part_of
 
 SEGMENTS = "embeddings.token_type_embeddings.weight"
 FRESH = 0.02  # the standard deviation of BERT's fresh weights
-LAYER = re.compile(r"encoder\.layer\.(\d+)\.(.+)")
+LAYER = re.compile(r"encoder\.layer\.([0-9]{1,9})\.(.+)")
 MISSING = {
     "pooler": "No pooler: a classifier that reads it would start from a random one. (SpanBERT is "
     "trained without.)",
@@ -67,8 +67,14 @@ def incomplete(stored: Mapping[str, Stored]) -> list[str]:
     if not layers:
         return [*said, "No layers: these are embeddings alone."]
     whole = set().union(*layers.values())
-    for number in range(max(layers) + 1):
-        lacks = sorted(whole - layers.get(number, set()))
+    if absent := max(layers) + 1 - len(layers):  # counted: a name can say any number
+        first = next(number for number in range(len(layers)) if number not in layers)
+        said.append(
+            f"Of the layers 0 to {max(layers):,} {absent:,} {'are' if absent > 1 else 'is'} "
+            f"missing, the first is layer {first:,}."
+        )
+    for number in sorted(layers):
+        lacks = sorted(whole - layers[number])
         if lacks:
             more = f" and {len(lacks) - 2} more" if len(lacks) > 2 else ""
             said.append(f"Layer {number} is not whole: it lacks {', '.join(lacks[:2])}{more}.")
@@ -87,7 +93,7 @@ def precision(stored: Mapping[str, Stored]) -> list[str]:
 
 def segments(stored: Mapping[str, Stored]) -> list[str]:
     """The norms of the segment rows beside that of a fresh row: were they trained?"""
-    if SEGMENTS not in stored or len(stored[SEGMENTS].shape) != 2:
+    if SEGMENTS not in stored or len(stored[SEGMENTS].shape) != 2 or 0 in stored[SEGMENTS].shape:
         return []
     rows = stored[SEGMENTS].read().double()
     norms, hidden = rows.norm(dim=1).tolist(), rows.shape[1]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from spanbert_teach.checks import check_count
+from spanbert_teach.checks import check_count, is_number
 
 
 @pytest.mark.parametrize(("value", "least"), [(1, 1), (7, 0), (0, 0), (-2, -3), (np.int64(4), 4)])
@@ -21,3 +21,9 @@ def test_all_else_is_refused_by_name_and_value(value):
 def test_no_is_not_the_number_0():
     with pytest.raises(ValueError, match=r"seed=False: expected a whole number, 0 or more\."):
         check_count("seed", False, 0)
+
+
+def test_what_is_a_number():
+    assert all(map(is_number, [0, -1.5, 10**400, np.float32(2), np.int64(3)]))
+    for value in (True, None, "1", [1], float("nan"), float("inf"), -np.inf, 1j):
+        assert not is_number(value)

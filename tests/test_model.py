@@ -628,6 +628,11 @@ def test_shapes_on_every_device(device):
         ({"initializer_range": -1}, r"initializer_range=-1 is out of range"),
         ({"pad_token_id": 50}, r"pad_token_id=50 is out of range"),
         ({"pad_token_id": -1}, r"pad_token_id=-1"),
+        ({"layer_norm_eps": "1e-12"}, r"layer_norm_eps='1e-12' is out of range"),
+        ({"layer_norm_eps": float("nan")}, r"layer_norm_eps=nan is out of range"),
+        ({"initializer_range": float("inf")}, r"initializer_range=inf is out of range"),
+        ({"hidden_dropout_prob": None}, r"hidden_dropout_prob=None is out of range"),
+        ({"attention_probs_dropout_prob": False}, r"dropout_prob=False is out of range"),
     ],
 )
 def test_impossible_measures(changes, message):

@@ -8,7 +8,8 @@ A checkpoint is a folder: `model.safetensors`, `config.json`, `vocab.txt`, and
 `tokenizer_config.json` for transformers, which opens it as a BERT. Lesson `04_encoder`.
 
 - `load`: the whole way, the tokenizer too; on the way `places` finds the folder, `files` reads
-  config.json and the tensors, and `names` knows what they are called elsewhere;
+  config.json and the tensors, `sizes` compares the two before anything is made, and `names` knows
+  what tensors are called elsewhere;
 - `writing`: saves, whole or not at all;
 - `minilm`: real BERT weights from a package, for the lessons.
 """

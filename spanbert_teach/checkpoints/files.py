@@ -17,9 +17,12 @@ import argparse
 import dataclasses
 import json
 import re
+import reprlib
+import stat
+import struct
 import warnings
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from pickle import UnpicklingError
@@ -28,7 +31,15 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from spanbert_teach.checkpoints.names import ENCODER_PARTS, WORDS
+from spanbert_teach.checkpoints.sizes import (
+    AGAIN,
+    DTYPES,
+    LARGEST,
+    LONGEST_HEADER,
+    called,
+    check_header,
+    read_header,
+)
 from spanbert_teach.model import SpanBertConfig
 
 # The order in which they are looked for. The last is the official SpanBERT with its heads.
@@ -39,10 +50,7 @@ OTHER_WEIGHTS = (
     "*.ckpt.index",
     "pytorch_model.bin.index.json",
 )
-DTYPES = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16"}
-DTYPES |= {"I64": "int64", "I32": "int32", "I16": "int16", "I8": "int8", "U8": "uint8"}
-DTYPES |= {"BOOL": "bool"}
-AGAIN = "Get the file again."
+TIED = 4  # times that a file of torch.save() may name the same numbers; BERT with heads: 3
 # What a file begins with when it is not what its name says.
 SIGNS = {
     b"\xff\xd8\xff": "a JPEG picture",
@@ -65,6 +73,10 @@ class Stored:
     shape: tuple[int, ...]
     dtype: str
     read: Callable[[], Tensor]
+
+
+def in_memory(tensor: Tensor) -> Stored:
+    return Stored(tuple(tensor.shape), str(tensor.dtype).removeprefix("torch."), lambda: tensor)
 
 
 def find_weights(folder: Path) -> Path:
@@ -99,13 +111,46 @@ def files_of(folder: Path) -> list[str]:
         raise FileNotFoundError(f"There is no folder {str(folder)!r}. Is the name right?") from None
     except NotADirectoryError:
         raise NotADirectoryError(
-            f"{str(folder)!r} is a file. Expected the folder of a checkpoint, with config.json "
-            f"beside the weights: {str(folder.parent)!r}?"
+            f"{str(folder)!r} is {kind_of(folder)}. Expected the folder of a checkpoint, with "
+            f"config.json beside the weights: {str(folder.parent)!r}?"
         ) from None
     except PermissionError:
         raise PermissionError(
             f"The folder {str(folder)!r} may not be read by you: its owner can change that."
         ) from None
+    except OSError as error:
+        raise OSError(f"The folder {str(folder)!r} cannot be read ({error.strerror}).") from None
+
+
+def kind_of(path: Path) -> str:
+    """What stands at a path: "a file", "a folder", "a pipe", "a device" or "a socket"."""
+    mode = path.stat().st_mode
+    kinds = {stat.S_IFREG: "a file", stat.S_IFDIR: "a folder", stat.S_IFIFO: "a pipe"}
+    return (kinds | {stat.S_IFSOCK: "a socket"}).get(stat.S_IFMT(mode), "a device")
+
+
+def read_begin(path: Path, most: int) -> bytes:
+    """The first bytes of a file, `most` or fewer; what is no file is never opened.
+
+    A pipe would be waited for, and a device may have no end.
+
+    Raises:
+        OSError: it is missing, or no file, or cannot be read; the path is in the message.
+    """
+    try:
+        if (kind := kind_of(path)) != "a file":
+            error = IsADirectoryError if kind == "a folder" else OSError
+            raise error(f"{str(path)!r} is {kind}. Expected a file.")
+        with path.open("rb") as file:
+            return file.read(most)
+    except FileNotFoundError:
+        raise FileNotFoundError(f"There is no file {str(path)!r}. Is the name right?") from None
+    except PermissionError:
+        raise PermissionError(f"The file {str(path)!r} may not be read by you.") from None
+    except OSError as error:
+        if error.errno is None:  # said above
+            raise
+        raise OSError(f"The file {str(path)!r} cannot be read ({error.strerror}).") from None
 
 
 def open_weights(path: Path) -> dict[str, Stored]:
@@ -118,13 +163,7 @@ def open_weights(path: Path) -> dict[str, Stored]:
         OSError: the file is missing or may not be read.
         ValueError: it is damaged, or something else, or holds more than tensors.
     """
-    try:
-        with path.open("rb") as file:
-            begins = file.read(64)
-    except IsADirectoryError:
-        raise IsADirectoryError(f"{str(path)!r} is a folder. Expected a file.") from None
-    except PermissionError:
-        raise PermissionError(f"The file {str(path)!r} may not be read by you.") from None
+    begins = read_begin(path, 64)
     if not begins:
         raise ValueError(f"{str(path)!r} is empty (0 bytes). {AGAIN}")
     if path.name.endswith(".index.json"):
@@ -143,9 +182,14 @@ def open_parts(index: Path) -> dict[str, Stored]:
     for part in sorted(set(parts.values())):
         if Path(part).name != part:
             raise ValueError(f"{str(index)!r} names {part!r}, which is not a file beside it.")
-        if not (index.parent / part).is_file():
+        if Path(part).suffix == ".json":  # an index could name itself, and so for ever
+            raise ValueError(f"{str(index)!r} names {part!r}, an index. Expected files of weights.")
+        if not (index.parent / part).exists():
             raise FileNotFoundError(f"{str(index)!r} names {part!r}, but it is not there. {AGAIN}")
-        tensors |= open_weights(index.parent / part)
+        found = open_weights(index.parent / part)
+        if twice := next((name for name in found if name in tensors), None):
+            raise ValueError(f"{str(index)!r} names two files that hold {called(twice)}. {AGAIN}")
+        tensors |= found
     return tensors
 
 
@@ -157,40 +201,24 @@ def open_safetensors(path: Path, begins: bytes) -> dict[str, Stored]:
 
         return read
 
-    tensors = {}
     try:
-        with safe_open(path, "pt") as file:
-            for name in file.keys():  # noqa: SIM118 (it is no dictionary)
-                part = file.get_slice(name)
-                dtype = DTYPES.get(part.get_dtype(), part.get_dtype())
-                tensors[name] = Stored(tuple(part.get_shape()), dtype, reader(name))
-    except SafetensorError as error:
-        raise ValueError(damage(path, begins, error)) from None
-    return tensors
-
-
-def damage(path: Path, begins: bytes, error: Exception) -> str:
-    """What is wrong with a safetensors file: cut off (in which tensor), or something else."""
-    size, length = path.stat().st_size, int.from_bytes(begins[:8], "little")
-    try:
-        with path.open("rb") as file:
-            file.seek(8)
-            header = json.loads(file.read(length)) if length < size else None
-        header.pop("__metadata__", None)
-        ends = sorted((8 + length + t["data_offsets"][1], n, t["shape"]) for n, t in header.items())
-    except (AttributeError, ValueError, KeyError, TypeError, IndexError):
+        header = read_header(path)
+    except ValueError as error:
         if sign := next((SIGNS[sign] for sign in SIGNS if begins.startswith(sign)), None):
-            return f"{str(path)!r} is no safetensors file but {sign}."
-        return f"{str(path)!r} is no safetensors file, or damaged from its start ({error}). {AGAIN}"
-    cut = [(name, shape) for end, name, shape in ends if end > size]
-    if not cut:
-        return f"{str(path)!r} is damaged: {error}. {AGAIN}"
-    name, shape = cut[0]
-    return (
-        f"{str(path)!r} is cut off: it should have {ends[-1][0]:,} bytes and has {size:,}. "
-        f"{len(cut)} of {len(ends)} tensors are not whole, the first is {name!r}, {tuple(shape)}. "
-        f"{AGAIN}"
-    )
+            raise ValueError(f"{str(path)!r} is no safetensors file but {sign}.") from None
+        raise ValueError(
+            f"{str(path)!r} is no safetensors file, or damaged from its start ({error}). {AGAIN}"
+        ) from None
+    check_header(path, header)
+    try:
+        with safe_open(path, "pt"):
+            pass
+    except (SafetensorError, OSError) as error:
+        raise ValueError(f"{str(path)!r} is damaged for safetensors: {error}. {AGAIN}") from None
+    return {
+        name: Stored(tuple(entry["shape"]), DTYPES[entry["dtype"]][0], reader(name))
+        for name, entry in header.items()
+    }
 
 
 def open_torch(path: Path, begins: bytes) -> dict[str, Stored]:
@@ -203,23 +231,70 @@ def open_torch(path: Path, begins: bytes) -> dict[str, Stored]:
         safe = torch.serialization.safe_globals([argparse.Namespace])
         with safe, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of what torch says about odd files, we say the rest
-            lazily = zipfile.is_zipfile(path)  # the format of before 2020 cannot be mapped
+            lazily = is_unpacked_zip(path)  # the format of before 2020 cannot be mapped
             content = torch.load(path, map_location="cpu", weights_only=True, mmap=lazily)
-    except (UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, AttributeError) as error:
+    except DAMAGED as error:
         raise ValueError(refused(path, begins, error)) from None
     if isinstance(content, dict) and isinstance(content.get("model"), dict):
         content = content["model"]
     tensors = content if isinstance(content, dict) else {}
-    tensors = {str(name): t for name, t in tensors.items() if isinstance(t, Tensor)}
+    tensors = {n: t for n, t in tensors.items() if isinstance(n, str) and isinstance(t, Tensor)}
     if not tensors:
         raise ValueError(
             f"{str(path)!r} holds {type(content).__name__}, without a tensor by its name. Expected "
             "what torch.save(model.state_dict(), …) writes."
         )
-    return {
-        name: Stored(tuple(t.shape), str(t.dtype).removeprefix("torch."), lambda t=t: t)
-        for name, t in tensors.items()
+    check_plain(path, tensors)
+    return {name: in_memory(tensor) for name, tensor in tensors.items()}
+
+
+# What torch may end in when a file is damaged: nearly anything.
+DAMAGED = (UnpicklingError, zipfile.BadZipFile, RuntimeError, ValueError, EOFError, LookupError)
+DAMAGED += (AttributeError, TypeError, ArithmeticError, AssertionError, MemoryError, struct.error)
+DAMAGED += (OSError,)  # of going to a place before the beginning; the file was read before
+
+
+def is_unpacked_zip(path: Path) -> bool:
+    """Whether it is a zip archive, as torch.save() writes it: it does not press its files."""
+    if not zipfile.is_zipfile(path):
+        return False
+    with zipfile.ZipFile(path) as archive:
+        if any(file.compress_type != zipfile.ZIP_STORED for file in archive.infolist()):
+            raise UnpicklingError("a compressed archive, which torch.save() does not write")
+    return True
+
+
+def check_plain(path: Path, tensors: dict[str, Tensor]) -> None:
+    """Raise a ValueError unless all are plain numbers, no more of them than the file can hold.
+
+    A tensor of torch can show one number many times over, and one place in the file can have many
+    names; read into memory, each takes its own room.
+    """
+    total, size = 0, path.stat().st_size
+    for name, tensor in tensors.items():
+        if kind := odd_kind(tensor):
+            raise ValueError(
+                f"{str(path)!r}: {called(name)} is a {kind} tensor. Expected plain numbers for all."
+            )
+        needed = tensor.numel() * tensor.element_size()
+        total += needed
+        if needed > tensor.untyped_storage().nbytes() or total > TIED * size:
+            raise ValueError(
+                f"{str(path)!r} has {size:,} bytes, and its tensors up to {called(name)}, "
+                f"{tuple(tensor.shape)}, need {total:,}. Expected the numbers of each in the file."
+            )
+
+
+def odd_kind(tensor: Tensor) -> str | None:
+    """What a tensor is that is not numbers side by side; None for one that is."""
+    kinds = {
+        "nested": tensor.is_nested,
+        "sparse": tensor.is_sparse or tensor.layout is not torch.strided,
+        "quantised": tensor.is_quantized,
+        "complex": tensor.is_complex(),
+        "meta (a shape without numbers)": tensor.is_meta,
     }
+    return next((kind for kind, is_so in kinds.items() if is_so), None)
 
 
 def refused(path: Path, begins: bytes, error: Exception) -> str:
@@ -240,20 +315,24 @@ def refused(path: Path, begins: bytes, error: Exception) -> str:
             "opened, and nothing in it was run. Expected tensors alone: pytorch_model.bin or, "
             "better, model.safetensors."
         )
-    reason = (str(error).splitlines() or ["it ends too early"])[0].split(". ")[0]
-    return f"{str(path)!r} is cut off or damaged ({reason}). {AGAIN}"
+    return f"{str(path)!r} is cut off or damaged: torch cannot read it. {AGAIN}"
 
 
 def read_json(path: Path) -> dict:
     """The object in a JSON file; a message with the file, and the line, when there is none."""
+    raw = read_begin(path, LONGEST_HEADER + 1)
+    if len(raw) > LONGEST_HEADER:
+        raise ValueError(f"{str(path)!r} is longer than {LONGEST_HEADER:,} bytes: no settings are.")
     try:
-        content = json.loads(path.read_bytes())
-    except PermissionError:
-        raise PermissionError(f"The file {str(path)!r} may not be read by you.") from None
+        content = json.loads(raw)
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"{str(path)!r} is not JSON: {error}.") from None
+    except (ValueError, RecursionError):
+        raise ValueError(
+            f"{str(path)!r} has a number of thousands of digits, or is nested too deep."
+        ) from None
     if not isinstance(content, dict):
-        kind = type(content).__name__
+        kind = "null" if content is None else type(content).__name__
         raise ValueError(f"{str(path)!r} holds {kind}: expected an object, {{…}}.")
     return content
 
@@ -287,25 +366,32 @@ def read_config(folder: Path) -> tuple[SpanBertConfig, dict | None]:
         ValueError: it is no BERT's, or of a later version of this course; the entry is named.
     """
     path = folder / "config.json"
-    if not path.is_file():
+    try:
+        content = read_json(path)
+    except FileNotFoundError:
         raise FileNotFoundError(
             f"There is no config.json in {str(folder)!r}. Expected BERT's, with "
             f"{', '.join(NEEDED)}: the number of heads cannot be seen in the weights."
-        )
-    content = read_json(path)
+        ) from None
     for entry, expected in ONLY.items():
         if (value := content.get(entry, expected[0])) not in expected:
             raise ValueError(
-                f"{str(path)!r} says {entry}={value!r}: this encoder is BERT's and would compute "
-                f"something else. Expected {expected[0]!r}."
+                f"{str(path)!r} says {entry}={reprlib.repr(value)}: this encoder is BERT's and "
+                f"would compute something else. Expected {expected[0]!r}."
             )
     if missing := [name for name in NEEDED if content.get(name) is None]:
         raise ValueError(f"{str(path)!r} does not say {', '.join(missing)}. Is it a BERT's?")
     fields = [field.name for field in dataclasses.fields(SpanBertConfig)]
     given = {name: content[name] for name in fields if content.get(name) is not None}
+    for name, value in given.items():
+        if not isinstance(value, int | float) or abs(value) >= LARGEST:
+            raise ValueError(
+                f"{str(path)!r} says {name}={reprlib.repr(value)}. Expected a number such as "
+                f"{getattr(SpanBertConfig, name)}."
+            )
     try:
         config = SpanBertConfig(**given)
-    except (TypeError, ValueError) as error:
+    except ValueError as error:
         raise ValueError(f"{str(path)!r}: {error}") from None
     return config, checked_record(path, content)
 
@@ -330,6 +416,7 @@ def checked_record(path: Path, content: dict) -> dict | None:
         good = isinstance(vocabulary, dict) and {"file", "size", "sha256"} <= vocabulary.keys()
         # A name, not a path: nothing outside the folder is read.
         good = good and Path(str(vocabulary["file"])).name == vocabulary["file"]
+        good = good and type(vocabulary["size"]) is int and isinstance(vocabulary["sha256"], str)
         good = good and isinstance(record.get("lowercase"), bool)
     if not good:
         raise ValueError(
@@ -354,61 +441,3 @@ def config_text(config: SpanBertConfig, record: dict) -> str:
             f"The provenance cannot be written as JSON: {error}. Expected a dictionary of names, "
             "texts, numbers, lists and the like (a path: str(path); an array: array.tolist())."
         ) from None
-
-
-def check_tensors(
-    path: Path,
-    expected: Mapping[str, tuple[int, ...]],
-    stored: Mapping[str, Stored],
-    names: Mapping[str, str],
-) -> None:
-    """Compare the tensors that an encoder needs with those of a file.
-
-    Args:
-        path: the file, for the messages.
-        expected: our name -> shape, of all the encoder's tensors.
-        stored: the file's name -> tensor.
-        names: our name -> the file's name.
-
-    Raises:
-        ValueError: tensors are missing, or of other shapes, or unknown within the encoder.
-    """
-    file = repr(str(path))
-    missing = [name for name in expected if name not in names]
-    if len(missing) == len(expected):
-        raise ValueError(
-            f"{file} holds no BERT: of the {len(expected)} tensors of its encoder there is none. "
-            f"It has: {first_names(list(stored))}. Expected {WORDS!r} and so on, with or without "
-            "'bert.' before."
-        )
-    wrong = [
-        f"{names[name]!r} has the shape {stored[names[name]].shape}, expected {shape}"
-        for name, shape in expected.items()
-        if name in names and stored[names[name]].shape != shape
-    ]
-    if wrong:
-        more = f" ({len(wrong) - 3} more do not fit)" if len(wrong) > 3 else ""
-        raise ValueError(
-            f"{file} does not fit the config.json beside it: {'; '.join(wrong[:3])}{more}."
-        )
-    if missing:
-        layers = {name.split(".")[2] for name in missing if name.startswith("encoder.layer.")}
-        whole = any(f".layer.{n}." in name for n in layers for name in names)
-        hint = AGAIN if whole or not layers else "Is num_hidden_layers in config.json right?"
-        raise ValueError(
-            f"{file} lacks {len(missing)} of the encoder's {len(expected)} tensors: "
-            f"{first_names(missing)}. {hint}"
-        )
-    unknown = [names[n] for n in names if n.startswith(ENCODER_PARTS) and n not in expected]
-    if unknown:
-        raise ValueError(
-            f"{file} has tensors within the encoder that BERT, as config.json describes it, does "
-            f"not have: {first_names(unknown)}. Left out, the results would be others: is it "
-            "another model, or are there fewer layers in config.json?"
-        )
-
-
-def first_names(names: list[str]) -> str:
-    """The first few names, and how many more."""
-    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
-    return ", ".join(map(repr, names[:5])) + more

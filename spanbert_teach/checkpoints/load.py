@@ -7,7 +7,8 @@ Lessons `01_tokenization` and `04_encoder`; `spanbert-base-cased` is the standin
 
 import re
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -18,7 +19,6 @@ from torch import Tensor
 from spanbert_teach.checkpoints.files import (
     WEIGHTS,
     Stored,
-    check_tensors,
     find_weights,
     open_weights,
     read_config,
@@ -26,8 +26,9 @@ from spanbert_teach.checkpoints.files import (
 )
 from spanbert_teach.checkpoints.names import WORDS, check_copy, copy_of, our_name, our_names
 from spanbert_teach.checkpoints.places import VOCABULARY, find_checkpoint
+from spanbert_teach.checkpoints.sizes import check_heads, check_tensors, in_order
 from spanbert_teach.model import SpanBertEncoder
-from spanbert_teach.objectives import SBO_POSITIONS, SpanBert
+from spanbert_teach.objectives import POSITION_SIZE, SBO_POSITIONS, SpanBert
 from spanbert_teach.paths import sha256
 from spanbert_teach.tokenization import SPECIAL_TOKENS, WordPieceTokenizer, read_vocabulary
 
@@ -77,11 +78,14 @@ def load_checkpoint(path_or_name: str | Path) -> Checkpoint:
     """
     folder = find_checkpoint(path_or_name)
     encoder, record, stored, names = read_encoder(folder)
+    path = find_weights(folder)
+    check_heads(path, encoder.config, stored, names)
     read = {names[ours]: ours for ours in names}
     for copy in stored:
         if record is None and copy_of(copy) in names:
             name = names[copy_of(copy)]
-            check_copy(copy, stored[copy].read(), name, stored[name].read())
+            with naming(path):
+                check_copy(copy, stored[copy].read(), name, stored[name].read())
     inside = encoder.state_dict()
     extras = {ours: widened(stored[n].read()) for n, ours in read.items() if ours not in inside}
     tokenizer = None
@@ -108,7 +112,12 @@ def load_model(path_or_name: str | Path) -> SpanBert:
             "random weights would. Expected a checkpoint of pretraining; load_encoder() reads the "
             "encoder of this one."
         )
-    rows = len(parts["sbo"].get("positions.weight", ()))
+    rows, size = parts["sbo"].get("positions.weight", torch.empty(0, POSITION_SIZE)).shape
+    if size != POSITION_SIZE:
+        raise ValueError(
+            f"{str(path_or_name)!r}: the SBO head has {size} numbers for each position. Expected "
+            f"{POSITION_SIZE}, as SpanBERT has; load_checkpoint() reads this one."
+        )
     config = checkpoint.encoder.config
     model = SpanBert(config, sbo=rows > 0, sbo_positions=rows or SBO_POSITIONS)
     model.encoder.load_state_dict(checkpoint.encoder.state_dict(), strict=False)
@@ -141,14 +150,23 @@ def read_encoder(folder: Path) -> EncoderFile:
     path = find_weights(folder)
     config, record = read_config(folder)
     stored = open_weights(path)
-    names = {name: name for name in stored} if record is not None else our_names(stored)
+    with naming(path):
+        names = {name: name for name in stored} if record is not None else our_names(stored)
+    check_tensors(path, config, stored, names)
     with torch.device("meta"):  # shapes without numbers: nothing is drawn that is replaced anyway
         encoder = SpanBertEncoder(config, pooler="pooler.dense.weight" in names)
-    expected = {name: tuple(tensor.shape) for name, tensor in encoder.state_dict().items()}
-    check_tensors(path, expected, stored, names)
-    weights = {name: widened(stored[names[name]].read()).float() for name in expected}
+    weights = {n: widened(stored[names[n]].read()).float() for n in encoder.state_dict()}
     encoder.load_state_dict(weights, assign=True)
     return EncoderFile(encoder.eval(), record, stored, names)
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """A ValueError on what is in a file says which file."""
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(f"{str(path)!r}: {error}") from None
 
 
 def widened(tensor: Tensor) -> Tensor:
@@ -234,16 +252,14 @@ def vocabulary_of(folder: Path) -> list[str]:
     ids = model.get("vocab") if isinstance(model, dict) else None
     if not isinstance(ids, dict) or model.get("type") != "WordPiece":
         raise ValueError(f"{str(path)!r} is of another kind of tokenizer. Expected WordPiece.")
-    if sorted(ids.values()) != list(range(len(ids))):
-        raise ValueError(f"{str(path)!r}: the ids of the vocabulary are not 0, 1, 2, ….")
-    return sorted(ids, key=ids.get)
+    return in_order(path, ids)
 
 
 def rows_of(folder: Path, vocab_size: int) -> tuple[int, str]:
     """The rows of the word embeddings, and where they were counted; without weights config's."""
     if any((folder / name).is_file() for name in WEIGHTS):
         for name, tensor in open_weights(path := find_weights(folder)).items():
-            if our_name(name) == WORDS:
+            if our_name(name) == WORDS and tensor.shape:
                 return tensor.shape[0], f"{name!r} in {path.name!r}"
     return vocab_size, "config.json"
 

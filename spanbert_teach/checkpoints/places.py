@@ -48,6 +48,7 @@ def find_checkpoint(path_or_name: str | Path, only_vocabulary: bool = False) -> 
 
     Raises:
         FileNotFoundError, ModuleNotFoundError, ConnectionError: what is missing, and how to get it.
+        OSError: the path is too long, or a folder above it may not be entered.
     """
     name = str(path_or_name)
     if name == "minilm":
@@ -55,8 +56,14 @@ def find_checkpoint(path_or_name: str | Path, only_vocabulary: bool = False) -> 
     if name in COURSE:
         return data_path(f"checkpoints/{COURSE[name]}")
     path = Path(path_or_name).expanduser()
-    if path.exists():
-        return path
+    try:
+        if path.exists():
+            return path
+    except OSError as error:
+        raise type(error)(
+            f"{name!r} cannot be looked at ({error.strerror}). Expected the path of a folder, all "
+            "of whose folders above are open to you."
+        ) from None
     if old := kept_by_a_killed_save(path):
         return old
     if isinstance(path_or_name, str):

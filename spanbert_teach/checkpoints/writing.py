@@ -21,9 +21,11 @@ from spanbert_teach.checkpoints.files import (
     RECORD,
     config_text,
     files_of,
+    in_memory,
     read_json,
 )
 from spanbert_teach.checkpoints.names import ENCODER_PARTS
+from spanbert_teach.checkpoints.sizes import check_heads
 from spanbert_teach.model import SpanBertConfig, SpanBertEncoder
 from spanbert_teach.objectives import SpanBert
 from spanbert_teach.paths import sha256
@@ -163,7 +165,8 @@ def save_checkpoint(
 
     Raises:
         ValueError: a vocabulary of another size than the encoder's, two tensors of one name, a
-            provenance that is not JSON, or a folder with other things in it.
+            head "mlm" or "sbo" that is not BERT's or SpanBERT's, a provenance that is not JSON, or
+            a folder with other things in it.
         OSError: it cannot be written; nothing was changed.
     """
     folder = Path(folder).expanduser().resolve()
@@ -178,6 +181,8 @@ def save_checkpoint(
                 f"have {rows:,} rows: it is not the one that the encoder was trained with."
             )
     tensors = named_tensors(encoder, heads or {}, extras or {})
+    stored = {name: in_memory(tensor) for name, tensor in tensors.items()}
+    check_heads(folder, encoder.config, stored, {name: name for name in tensors})
     if half:
         tensors = {n: t.half() if t.is_floating_point() else t for n, t in tensors.items()}
     unfinished = make_unfinished(folder)

@@ -124,3 +124,15 @@ def test_unknown_names(tmp_path, monkeypatch):
 def test_a_file_in_place_of_the_folder(saved):
     with pytest.raises(NotADirectoryError, match=r"is a file\. Expected the folder"):
         load_encoder(saved / "model.safetensors")
+
+
+def test_a_path_that_cannot_be_looked_at(tmp_path, monkeypatch):
+    with pytest.raises(OSError, match=r"aaa' cannot be looked at \(File name too long\)"):
+        load_encoder(tmp_path / ("a" * 5000))
+
+    def refuse(path):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(type(tmp_path), "exists", refuse)
+    with pytest.raises(PermissionError, match=r"closed' cannot be looked at \(Permission denied\)"):
+        load_encoder(tmp_path / "closed")

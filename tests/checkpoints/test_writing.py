@@ -36,10 +36,10 @@ def test_a_head_is_stored_without_what_it_shares_with_the_encoder(tmp_path):
     head.dense = nn.Linear(H, H)
     head.decoder = nn.Linear(H, V)
     head.decoder.weight = encoder.embeddings.word_embeddings.weight
-    save_checkpoint(tmp_path / "a", encoder, provenance={}, heads={"mlm": head})
+    save_checkpoint(tmp_path / "a", encoder, provenance={}, heads={"own": head})
     found = load_checkpoint(tmp_path / "a")
-    assert set(found.part("mlm")) == {"dense.weight", "dense.bias", "decoder.bias"}
-    assert head.load_state_dict(found.part("mlm"), strict=False).missing_keys == ["decoder.weight"]
+    assert set(found.part("own")) == {"dense.weight", "dense.bias", "decoder.bias"}
+    assert head.load_state_dict(found.part("own"), strict=False).missing_keys == ["decoder.weight"]
     assert found.tokenizer is None
     with pytest.raises(FileNotFoundError, match="saved without a vocabulary"):
         load_tokenizer_of(tmp_path / "a")
