@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-from spanbert_teach.paths import checkout, learner_folder
+from spanbert_teach.paths import HOME_VARIABLE, checkout, elsewhere, learner_folder
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -121,11 +121,18 @@ def run_lessons(arguments: argparse.Namespace) -> int:
             "without one. Clone the repository and type `make lab` there."
         )
         return 1
+    folder = learner_folder()
     try:
-        said = refresh(root / "notebooks", learner_folder())
+        said = refresh(root / "notebooks", folder)
     except (OSError, ValueError) as error:
-        print(f"Your copies of the lessons could not be brought up to date: {error}")
+        why = elsewhere(error) if isinstance(error, OSError) else error
+        print(f"Your copies of the lessons could not be brought up to date: {why}")
         return 1
+    if folder.parent != root and not os.environ.get(HOME_VARIABLE):
+        said.append(
+            f"They are in {folder}, because you may not write in the course's own folder. "
+            f"{HOME_VARIABLE} names another place. Solutions: {root / 'notebooks' / 'solutions'}."
+        )
     print("\n".join(said))
     return 0
 
