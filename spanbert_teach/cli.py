@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-from spanbert_teach.paths import checkout, learner_folder
+from spanbert_teach.paths import HOME_VARIABLE, checkout, elsewhere, learner_folder
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -68,7 +68,20 @@ def add_pretrain_options(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument("--folder", type=Path, help="where the run is kept (runs/OBJECTIVE)")
     command.add_argument(
-        "--text", nargs="+", default=(), metavar="FILE", help="files or folders: .txt, .txt.gz, .md"
+        "--text",
+        nargs="+",
+        default=(),
+        metavar="FILE",
+        help="files or folders: .txt, .md; by name also .jsonl, .csv, .zip; packed (.gz …) or not",
+    )
+    command.add_argument(
+        "--text-field", metavar="NAME", help="the text's name in .jsonl, .json, .csv, .tsv (text)"
+    )
+    command.add_argument(
+        "--unknown-share",
+        type=float,
+        metavar="SHARE",
+        help="the most of the text that may be outside the vocabulary, 0 to 1 (0.2)",
     )
     command.add_argument(
         "--validation", nargs="+", default=(), metavar="FILE", help="text to measure on meanwhile"
@@ -121,11 +134,18 @@ def run_lessons(arguments: argparse.Namespace) -> int:
             "without one. Clone the repository and type `make lab` there."
         )
         return 1
+    folder = learner_folder()
     try:
-        said = refresh(root / "notebooks", learner_folder())
+        said = refresh(root / "notebooks", folder)
     except (OSError, ValueError) as error:
-        print(f"Your copies of the lessons could not be brought up to date: {error}")
+        why = elsewhere(error) if isinstance(error, OSError) else error
+        print(f"Your copies of the lessons could not be brought up to date: {why}")
         return 1
+    if folder.parent != root and not os.environ.get(HOME_VARIABLE):
+        said.append(
+            f"They are in {folder}, because you may not write in the course's own folder. "
+            f"{HOME_VARIABLE} names another place. Solutions: {root / 'notebooks' / 'solutions'}."
+        )
     print("\n".join(said))
     return 0
 
@@ -152,18 +172,21 @@ def run_xray(arguments: argparse.Namespace) -> int:
 
 
 def run_pretrain(arguments: argparse.Namespace) -> int:
+    from tqdm import tqdm
+
     from spanbert_teach.pretraining import STATE, Settings, from_preset, pretrain, show_progress
 
     folder = arguments.folder or Path("runs") / arguments.objective
     speaks = os.environ.get("RANK", "0") == "0"  # of several processes, one
     said = vars(arguments)
+    allowed = {} if arguments.unknown_share is None else {"unknown_share": arguments.unknown_share}
     changes = {f.name: said[f.name] for f in dataclasses.fields(Settings) if f.name in said}
     try:
         settings = from_preset(
             arguments.preset, steps=arguments.steps, batch=arguments.batch, **changes
         )
         with show_progress(settings) as watch:
-            pretrain(settings, folder, watch=watch)
+            pretrain(settings, folder, watch=watch, say=tqdm.write, **allowed)
     except KeyboardInterrupt:
         if speaks and (folder / STATE).exists():
             print(f"\nStopped and saved in {folder}. The same command goes on from there.")

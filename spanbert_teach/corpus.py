@@ -1,156 +1,25 @@
 """Text as the course reads it: documents, then blocks of pieces, then rows of a padded batch.
 
-A document is a tuple of paragraphs: one paragraph a line, a blank line between documents.
-`read_documents` streams any such text, the learner's own too; `course_documents` streams the corpus
-that the course ships. `blocks` cuts documents, and a `BlockTable` keeps all blocks in a few flat
-arrays.
+`course_documents` streams the corpus that the course ships; a learner's own files are read by
+`reading`. `blocks` cuts documents, and a `BlockTable` keeps all blocks in a few flat arrays.
 """
 
-import gzip
 import json
 import re
-import zlib
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 
 from spanbert_teach.paths import data_path
+from spanbert_teach.reading import Document, read_documents
 from spanbert_teach.tokenization import WordPieceTokenizer
 
 SPLITS = ("train", "validation", "test")
 SPAN_KINDS = ("entity", "noun_phrase")
-SUFFIXES = (".txt", ".txt.gz", ".md")
-# A longer document, or a longer line, is handed on in parts, so that memory stays flat even on a
-# text without a single blank line.
-LONGEST = 1_000_000
-
-
-@dataclass(frozen=True)
-class Document:
-    """One document: its id, its title, where it comes from, and its paragraphs in order."""
-
-    id: str
-    title: str
-    source: str
-    paragraphs: tuple[str, ...]
-
-
-def read_documents(path: str | Path) -> Iterator[Document]:
-    """Stream the documents of a text: one paragraph a line, a blank line between documents.
-
-    The last document needs no blank line after it. A document of more than `LONGEST` characters is
-    handed on in parts, each at most about that long; nothing is lost.
-
-    Args:
-        path: a file, a gzip of one (`.gz`), or a folder: all its .txt, .txt.gz and .md files,
-            sub-folders too, sorted by name. UTF-8, with or without a byte order mark.
-
-    Raises:
-        FileNotFoundError: nothing is there, or the folder has no such file.
-        ValueError: no text in it, not UTF-8 (file, line and byte are named), or a broken gzip.
-    """
-    if not str(path) or not Path(path).exists():
-        raise FileNotFoundError(f"There is no file or folder {str(path)!r}. Is the name right?")
-    path = Path(path)
-    files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
-    if path.is_dir():
-        files = [p for p in files if p.name.lower().endswith(SUFFIXES) and not _hidden(p, path)]
-    if not files:
-        kinds = ", ".join(SUFFIXES)
-        raise FileNotFoundError(f"The folder {str(path)!r} has no text in it: expected {kinds}.")
-    return _documents(path, files)
-
-
-def _hidden(file: Path, folder: Path) -> bool:
-    """Inside a hidden folder, such as a notebook's checkpoints, or hidden itself."""
-    return any(part.startswith(".") for part in file.relative_to(folder).parts)
-
-
-def _documents(path: Path, files: list[Path]) -> Iterator[Document]:
-    """The documents of the files; a ValueError when there is none in all of them."""
-    number = 0
-    for file in files:
-        name = file.relative_to(path).as_posix() if path.is_dir() else file.name
-        for paragraphs in _groups(_lines(file)):
-            number += 1
-            yield Document(f"{name}#{number}", file.name.split(".")[0], name, paragraphs)
-    if number == 0:
-        raise ValueError(f"{str(path)!r} is empty: expected one paragraph a line, as UTF-8 text.")
-
-
-def _groups(lines: Iterator[str]) -> Iterator[tuple[str, ...]]:
-    """Lines between blank lines, in groups of at most about `LONGEST` characters."""
-    group, size = [], 0
-    for line in lines:
-        if group and (not line or size + len(line) > LONGEST):
-            yield tuple(group)
-            group, size = [], 0
-        if line:
-            group.append(line)
-            size += len(line)
-    if group:
-        yield tuple(group)
-
-
-def _lines(file: Path) -> Iterator[str]:
-    """The stripped lines of a file; a line longer than `LONGEST` in parts, cut at a space."""
-    is_gzip = file.name.lower().endswith(".gz")
-    try:
-        opener = gzip.open if is_gzip else open
-        with opener(file, "rt", encoding="utf-8-sig", newline=None) as stream:
-            rest, inside = "", False
-            while piece := stream.readline(LONGEST):
-                if "\0" in piece:
-                    raise ValueError(_not_text(file, is_gzip))
-                text, rest = rest + piece, ""
-                ended = piece.endswith("\n")
-                if not ended and len(text) >= LONGEST:
-                    cut = text.rfind(" ") + 1 or len(text)
-                    text, rest = text[:cut], text[cut:]
-                # The end of a long line may be empty: that is no blank line.
-                if text.strip() or not inside:
-                    yield text.strip()
-                inside = not ended
-            if rest.strip():
-                yield rest.strip()
-    except UnicodeDecodeError:
-        raise ValueError(_bad_encoding(file, is_gzip)) from None
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise ValueError(
-            f"{str(file)!r} is called .gz but is not a complete gzip file ({error}). "
-            "Get it again, or unpack it and give the .txt."
-        ) from None
-
-
-def _not_text(file: Path, is_gzip: bool) -> str:
-    """The sentence that names the first line with a NUL: UTF-16 without a mark, or no text."""
-    opener = gzip.open if is_gzip else open
-    with opener(file, "rb") as stream:
-        number = next(n for n, line in enumerate(stream, start=1) if b"\0" in line)
-    return (
-        f"{str(file)!r} is not UTF-8 text: line {number} holds the byte 0x00. If it is UTF-16, "
-        "save it as UTF-8 in your editor; if it is no text at all, leave it out."
-    )
-
-
-def _bad_encoding(file: Path, is_gzip: bool) -> str:
-    """The sentence that names the first line and byte of a file that is not UTF-8."""
-    what_to_do = "Save it as UTF-8 in your editor and try again."
-    with (gzip.open if is_gzip else open)(file, "rb") as stream:
-        for number, line in enumerate(stream, 1):
-            try:
-                line.decode("utf-8")
-            except UnicodeDecodeError as error:
-                if number == 1 and line[:2] in (b"\xff\xfe", b"\xfe\xff"):
-                    what_to_do = f"It looks like UTF-16. {what_to_do}"
-                byte = f"byte {error.start + 1} is 0x{line[error.start]:02X}"
-                return f"{str(file)!r} is not UTF-8: line {number}, {byte}. {what_to_do}"
-    return f"{str(file)!r} is not UTF-8. {what_to_do}"
 
 
 def course_documents(

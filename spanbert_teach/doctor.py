@@ -9,17 +9,17 @@ import os
 import platform
 import shutil
 import sys
+import tempfile
 import tomllib
 from dataclasses import asdict, dataclass
 from importlib import metadata
-from pathlib import Path
 
 import torch
 from packaging.requirements import Requirement
 from packaging.version import Version
 
 from spanbert_teach.device import choose_device, choose_precision, free_memory
-from spanbert_teach.paths import checkout, data_path
+from spanbert_teach.paths import HOME_VARIABLE, checkout, data_path, learner_folder
 
 MARKS = {"ok": "✓", "warning": "!", "problem": "✗"}
 FRONT_ENDS = ("jupyterlab", "notebook", "nbclassic")
@@ -221,7 +221,14 @@ def check_minilm() -> Check:
 
 
 def check_disk() -> Check:
-    free = shutil.disk_usage(Path.cwd()).free / 1e9
+    """Room, and whether the learner's own folder takes a file: tried, not believed."""
+    folder = next(p for p in (learner_folder(), *learner_folder().absolute().parents) if p.exists())
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            free = shutil.disk_usage(folder).free / 1e9
+    except OSError as error:
+        found = f"your folder for lessons and progress cannot be written ({error.strerror})"
+        return Check("disk", "problem", found, f"set {HOME_VARIABLE} to a folder of yours")
     if free < 1:
         return Check("disk", "warning", f"{free:.1f} GB free", "free some: checkpoints want 1 GB")
     return Check("disk", "ok", f"{free:.0f} GB free")

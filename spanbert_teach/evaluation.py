@@ -31,10 +31,14 @@ SEED = 2020
 
 @dataclass(frozen=True, eq=False)
 class HeldOut:
-    """Blocks of held-out documents as padded rows, and the same with pieces hidden."""
+    """Blocks of held-out documents as padded rows, and the same with pieces hidden.
+
+    `unknown` is the id of [UNK], which is no answer.
+    """
 
     rows: BlockRows
     masked: MaskedBatch
+    unknown: int | None = None
 
 
 def hide(
@@ -71,7 +75,7 @@ def hide(
         mask_id=tokenizer.id("[MASK]"),
         unigram=piece_unigram([table.ids], len(tokenizer), specials),
     )
-    return HeldOut(rows, masked)
+    return HeldOut(rows, masked, tokenizer.id("[UNK]"))
 
 
 @cache
@@ -100,6 +104,7 @@ class Answers:
         row, column: where the piece is hidden.
         target: the id of the piece; guess: the id that the head finds likeliest.
         loss: the cross-entropy in nats.
+        unknown: the id of [UNK], if any.
     """
 
     row: np.ndarray
@@ -107,11 +112,13 @@ class Answers:
     target: np.ndarray
     guess: np.ndarray
     loss: np.ndarray
+    unknown: int | None = None
 
     @property
     def correct(self) -> np.ndarray:
-        """(targets,) bool."""
-        return self.guess == self.target
+        """(targets,) bool. Who says [UNK] has named no word: it is never right."""
+        right = self.guess == self.target
+        return right if self.unknown is None else right & (self.target != self.unknown)
 
     @property
     def accuracy(self) -> float:
@@ -169,19 +176,22 @@ def hidden_states(
 
 
 @torch.no_grad()
-def answers(logits: Tensor, row: Tensor, column: Tensor, target: Tensor) -> Answers:
-    """Logits (targets, vocabulary) as answers."""
+def answers(
+    logits: Tensor, row: Tensor, column: Tensor, target: Tensor, unknown: int | None = None
+) -> Answers:
+    """Logits (targets, vocabulary) as answers; `unknown` is the id of [UNK]."""
     loss = torch.nn.functional.cross_entropy(
         logits.float(), target.to(logits.device), reduction="none"
     )
     arrays = (t.cpu().numpy() for t in (row, column, target, logits.argmax(-1), loss))
-    return Answers(*arrays)
+    return Answers(*arrays, unknown)
 
 
 def joined(parts: list[Answers]) -> Answers:
     """Answers one after the other."""
     names = ("row", "column", "target", "guess", "loss")
-    return Answers(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+    arrays = (np.concatenate([getattr(part, name) for part in parts]) for name in names)
+    return Answers(*arrays, parts[0].unknown)
 
 
 PART = 2048  # so many pieces at a time: logits of 8,192 numbers each
@@ -195,7 +205,7 @@ def mlm_answers(model: SpanBert, held: HeldOut, hidden: Tensor | None = None) ->
     target = held.masked.mlm_targets[row, column]
     return joined(
         [
-            answers(model.mlm(hidden[r, c]), r, c, t)
+            answers(model.mlm(hidden[r, c]), r, c, t, held.unknown)
             for r, c, t in zip(*(x.split(PART) for x in (row, column, target)), strict=True)
         ]
     )
@@ -219,7 +229,9 @@ def sbo_answers(
     columns = (sbo.batch, sbo.left, sbo.right, sbo.position, true.batch, sbo_columns(true))
     return joined(
         [
-            answers(model.sbo(hidden, batch, left, right, position), row, column, target)
+            answers(
+                model.sbo(hidden, batch, left, right, position), row, column, target, held.unknown
+            )
             for batch, left, right, position, row, column, target in zip(
                 *(x.split(PART) for x in (*columns, sbo.target)), strict=True
             )

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 PACKAGE = Path(__file__).resolve().parent
+HOME_VARIABLE = "SPANBERT_TEACH_HOME"
 
 
 def checkout() -> Path | None:
@@ -42,13 +43,26 @@ def learner_folder() -> Path:
     """The learner's own folder: copies of the lessons and `progress.json`. Not created here.
 
     `SPANBERT_TEACH_HOME` wins; then Colab's `/content/my_lessons`; then `my_lessons/` in the
-    checkout; then `my_lessons/` in the current folder.
+    checkout, or without one in the current folder; where that cannot be written, as in an
+    installation that many share, `my_lessons/` in the home folder.
     """
-    if given := os.environ.get("SPANBERT_TEACH_HOME"):
+    if given := os.environ.get(HOME_VARIABLE):
         return Path(given).expanduser()
     if "google.colab" in sys.modules:
         return Path("/content/my_lessons")
-    return (checkout() or Path.cwd()) / "my_lessons"
+    usual = (checkout() or Path.cwd()) / "my_lessons"
+    return usual if may_write(usual) else Path.home() / "my_lessons"
+
+
+def may_write(folder: Path) -> bool:
+    """Whether files can be put into a folder, or into the first above it that there is."""
+    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    return there.is_dir() and os.access(there, os.W_OK | os.X_OK)
+
+
+def elsewhere(error: OSError) -> str:
+    """What could not be written, and how to choose another folder: for messages."""
+    return f"{error}. To keep your work in another folder, set {HOME_VARIABLE} to its path."
 
 
 def write_whole(path: Path, content: bytes | Callable[[BinaryIO], object]) -> None:

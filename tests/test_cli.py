@@ -112,6 +112,10 @@ def test_options_reach_the_settings(capsys):
         (["--text", "empty.txt"], "'empty.txt' is empty"),
         (["--text", "nothing"], "The folder 'nothing' has no text in it"),
         (["--text", "broken.txt.gz"], "not a complete gzip"),
+        (["--text", "zip.txt"], "'zip.txt' is a zip, or a document that is one inside"),
+        (["--text", "my.csv"], "line 2 of 'my.csv' has no 'text'; it has 'body'"),
+        (["--text", "foreign.txt"], "100.0% of the pieces of the text are [UNK]"),
+        (["--text", "my.txt", "--unknown-share", "2"], "unknown_share=2.0: expected a number"),
         (["--text", "my.txt", "--start", "nowhere"], "There is no folder 'nowhere'"),
         (["--text", "my.txt", "--vocabulary", "no.txt"], "no.txt"),
         (["--text", "my.txt", "--dropout", "2"], "hidden_dropout_prob=2.0 is out of range"),
@@ -128,6 +132,9 @@ def test_what_is_wrong_is_said_in_a_line_and_nothing_is_left(arguments, said, el
     Path("nothing/full").mkdir(parents=True)
     Path("nothing/full/notes").write_text("mine")
     Path("broken.txt.gz").write_bytes(gzip.compress(TEXT.encode())[:40])
+    Path("zip.txt").write_bytes(b"PK\x03\x04\x14\0\x08\0")
+    Path("my.csv").write_text("body\none\n")
+    Path("foreign.txt").write_text("語 " * 50, encoding="utf-8")
     before = sorted(elsewhere.rglob("*"))
     assert pretrain(*arguments) == 1
     out = capsys.readouterr().out
@@ -135,6 +142,14 @@ def test_what_is_wrong_is_said_in_a_line_and_nothing_is_left(arguments, said, el
     assert sorted(elsewhere.rglob("*")) == before
     if "--folder" not in arguments:  # put right, the same folder takes the run
         assert pretrain("--text", "my.txt") == 0
+
+
+def test_the_share_outside_the_vocabulary_and_the_field_can_be_chosen(capsys):
+    Path("my.csv").write_text(f'body\n"{TEXT}"\n語 語\n', encoding="utf-8")
+    assert pretrain("--text", "my.csv", "--text-field", "body", "--unknown-share", "1") == 0
+    said = capsys.readouterr().out
+    share = "The text: 72 pieces, 2.78% of them [UNK], outside the vocabulary."
+    assert f"{share}\nstep 1 of 3" in said
 
 
 @pytest.mark.parametrize("arguments", [["--objective", "nsp"], ["--steps", "many"], ["--text"]])

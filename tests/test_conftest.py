@@ -68,6 +68,24 @@ def test_on_ci_nothing_is_left_out(how, tmp_path):
     assert on_ci.returncode in (1, 2), on_ci.stdout  # 2: the module could not be collected
 
 
+WITHOUT_MINILM = (
+    "import importlib.util as u; find = u.find_spec; "
+    "u.find_spec = lambda name, *rest: None if 'minilm' in name else find(name, *rest)"
+)
+
+
+@pytest.mark.parametrize("environment", [{}, {"NO_SKIPS": "1"}], ids=["at-home", "no-skips"])
+def test_without_minilm_a_test_that_needs_it_fails_and_says_how_to_get_it(environment):
+    """Nothing is left out, here or on CI, but all others are collected."""
+    needs = "tests/test_model.py::test_real_weights_on_real_sentences"
+    done = run_pytest(needs, before=WITHOUT_MINILM, **environment)
+    assert done.returncode == 1 and "1 failed" in done.stdout, done.stdout
+    assert "MiniLM is not installed. In a terminal: make minilm" in done.stdout
+    paths = ("tests/test_model.py", "tests/tokenization", "tests/results/test_lesson_01.py")
+    found = run_pytest("--collect-only", "-q", *paths, before=WITHOUT_MINILM, **environment)
+    assert found.returncode == 0, found.stdout
+
+
 def test_lesson_chooses_the_lesson():
     kept = ["test_contract.py", "exercises/test_all.py", "browser/test_lesson_00.py"]
     left = ["test_setup.py", "browser/test_harness.py", "browser/test_lesson_01.py"]

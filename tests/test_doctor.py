@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from packaging.version import Version
 
 import spanbert_teach
-from spanbert_teach import cli, device, doctor
+from spanbert_teach import cli, device, doctor, paths
 from spanbert_teach.doctor import Check, as_json, as_text, report
 
 NAMES = {
@@ -24,6 +25,23 @@ def checks() -> list[Check]:
     return report()
 
 
+def same_release(first: str, second: str) -> bool:
+    """The same version, whatever the build: PyPI's torch 2.13.0 calls itself 2.13.0+cu130."""
+    return Version(first).base_version == Version(second).base_version
+
+
+@pytest.mark.parametrize(
+    ("installed", "says", "same"),
+    [
+        ("2.13.0", "2.13.0+cu130", True),
+        ("2.13.0+cpu", "2.13.0+cpu", True),
+        ("2.13.0", "2.13.1+cu130", False),
+    ],
+)
+def test_a_build_is_no_other_version(installed, says, same):
+    assert same_release(installed, says) is same
+
+
 def by_name(checks: list[Check]) -> dict[str, Check]:
     return {check.name: check for check in checks}
 
@@ -32,7 +50,7 @@ def test_report_has_every_line_and_this_environment_is_fit(checks):
     found = by_name(checks)
     assert set(found) >= NAMES | {"torch", "numpy", "ipywidgets", "jupyterlab"}
     assert [check for check in checks if check.status == "problem"] == []
-    assert found["torch"].found == torch.__version__
+    assert same_release(found["torch"].found, torch.__version__)
     assert all(check.status == "ok" or check.advice for check in checks), "what is to do?"
 
 
@@ -156,6 +174,18 @@ def test_this_machines_free_memory_is_plausible():
     assert free is not None and 10e6 < free < 100e12
 
 
+def test_a_folder_that_takes_no_file_is_a_problem(monkeypatch, tmp_path, checks):
+    assert by_name(checks)["disk"].found.endswith("GB free")
+    (tmp_path / "notes").write_text("mine")
+    monkeypatch.setenv("SPANBERT_TEACH_HOME", str(tmp_path / "notes"))
+    check = doctor.check_disk()
+    assert check.status == "problem" and "lessons and progress cannot be written" in check.found
+    assert "SPANBERT_TEACH_HOME" in check.advice and str(tmp_path) not in check.found
+    monkeypatch.setenv("SPANBERT_TEACH_HOME", str(tmp_path / "new" / "deep"))
+    assert doctor.check_disk().status != "problem"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["notes"], "only tried"
+
+
 def test_minilm_missing_is_a_warning(monkeypatch):
     monkeypatch.setattr(doctor, "installed", lambda name: None)
     check = doctor.check_minilm()
@@ -228,6 +258,27 @@ def test_lessons_command_copies_the_lessons(monkeypatch, tmp_path, capsys):
     assert cli.main(["lessons"]) == 0
     lessons = {path.name for path in (cli.checkout() / "notebooks").glob("[0-9]*.ipynb")}
     assert {path.name for path in (tmp_path / "mine").glob("*.ipynb")} == lessons
+
+
+def test_lessons_command_names_the_variable_when_nothing_can_be_written(
+    monkeypatch, tmp_path, capsys
+):
+    (tmp_path / "notes").write_text("mine")
+    monkeypatch.setenv("SPANBERT_TEACH_HOME", str(tmp_path / "notes" / "deep"))
+    assert cli.main(["lessons"]) == 1
+    said = capsys.readouterr().out
+    assert "could not be brought up to date" in said and "set SPANBERT_TEACH_HOME" in said
+
+
+def test_lessons_command_says_when_it_keeps_them_in_the_home_folder(monkeypatch, tmp_path, capsys):
+    monkeypatch.delenv("SPANBERT_TEACH_HOME", raising=False)
+    monkeypatch.setattr(Path, "home", lambda: tmp_path)
+    monkeypatch.setattr(paths, "may_write", lambda folder: False)
+    assert cli.main(["lessons"]) == 0
+    said = capsys.readouterr().out
+    assert f"They are in {tmp_path / 'my_lessons'}, because you may not write" in said
+    assert "SPANBERT_TEACH_HOME names another place" in said
+    assert (tmp_path / "my_lessons" / "00_start_here.ipynb").is_file()
 
 
 def test_unknown_command_is_not_understood(capsys):

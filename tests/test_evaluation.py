@@ -157,6 +157,30 @@ def test_accuracy_and_loss_of_three_answers_by_hand():
     assert found.target.tolist() == [0, 1, 1]
 
 
+def test_unknown_is_never_a_right_answer():
+    """Who guesses [UNK] where [UNK] stands has named no word; the loss is as it is."""
+    encoding = TOKENIZER.encode("a 語 b 語 " * 15)
+    block = Block(encoding.ids, encoding.word_starts, "mixed")
+    held = hide(BlockTable.of([block] * 4), TOKENIZER, "spans")
+    unknown = TOKENIZER.id("[UNK]")
+    net = model()
+    with torch.no_grad():
+        net.mlm.bias[unknown] = net.sbo.bias[unknown] = 1e4  # it says nothing else
+    for found in (mlm_answers(net, held), sbo_answers(net, held)):
+        assert (found.guess == unknown).all() and (found.target == unknown).sum() > 2
+        assert found.accuracy == 0 and not found.correct.any()
+        assert found.loss[found.target == unknown].max() < 1e-3
+
+
+@pytest.mark.parametrize("split", ["validation", "test"])
+@pytest.mark.parametrize("masking", ["tokens", "spans"])
+def test_no_recorded_figure_hangs_on_unknown_pieces(split, masking):
+    """The test split has one [UNK], a mark that the corpus nowhere else has; it is not hidden."""
+    held = held_out(split, masking)
+    assert (held.rows.ids == held.unknown).sum() == (split == "test")
+    assert not (held.masked.mlm_targets[held.masked.mask] == held.unknown).any()
+
+
 def test_joined_answers_are_one_after_the_other():
     def part(*numbers):
         return Answers(*(np.array(numbers) + k for k in range(5)))

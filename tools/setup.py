@@ -11,6 +11,7 @@ extra `test`, which adds about 400 MB to it. A level's stamp is written when all
 so an interrupted installation is taken up again by the next call.
 """
 
+import errno
 import hashlib
 import importlib.util
 import json
@@ -21,6 +22,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.parse
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -84,6 +86,17 @@ def explain(output):
         if re.search(pattern, output):
             return sentence + AGAIN
     return "The installation failed; the lines above say where." + AGAIN
+
+
+def explain_os_error(error):
+    """The sentence for what the system refused: nobody's installation has failed by it."""
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return (
+            "You have no permission for that: perhaps somebody installed the course for many. Set "
+            "SPANBERT_TEACH_HOME to a folder of yours for your copies of the lessons, or ask who "
+            "installed it." + AGAIN
+        )
+    return explain(str(error))
 
 
 def check_disk(free_bytes, needed):
@@ -232,6 +245,16 @@ def ensure(extra):
     print(f"Set up in {time.time() - started:.0f} s.", flush=True)
 
 
+def choose_lab_folder(lessons):
+    """Where JupyterLab's defaults and open tabs cannot be kept in the environment, which is
+    somebody else's: beside the learner's copies, which are this person's own.
+    """
+    global LAB
+    there = next(path for path in [LAB, *LAB.parents] if path.exists())
+    if not os.access(str(there), os.W_OK | os.X_OK):
+        LAB = lessons / ".jupyterlab"
+
+
 def write_lab_defaults():
     """Turn off what JupyterLab asks before a first lesson, and its calls home.
 
@@ -271,17 +294,32 @@ def free_port(wanted):
     )
 
 
-def lab_command(port):
-    """The command that starts JupyterLab at lesson 00, on this machine only and with its token."""
-    first = ROOT / "my_lessons" / "00_start_here.ipynb"
-    page = "/lab/tree/my_lessons" + (f"/{first.name}" if first.is_file() else "")
+def learner_folder():
+    """Where the library keeps the learner's copies: my_lessons in the checkout, or elsewhere."""
+    code = "from spanbert_teach.paths import learner_folder; print(learner_folder().absolute())"
+    said = subprocess.run([str(PYTHON), "-c", code], cwd=str(ROOT), stdout=subprocess.PIPE)
+    return Path(os.fsdecode(said.stdout).strip() or ROOT / "my_lessons")
+
+
+def lab_command(port, lessons=None):
+    """The command that starts JupyterLab at lesson 00, on this machine only and with its token.
+
+    `lessons` is the learner's folder. JupyterLab shows the checkout, or, where that folder is
+    elsewhere, what lies beside it.
+    """
+    lessons = lessons or ROOT / "my_lessons"
+    root = ROOT if ROOT in lessons.parents else lessons.parent
+    first = lessons / "00_start_here.ipynb"
+    place = (first if first.is_file() else lessons).relative_to(root).as_posix()
+    page = "/lab/tree/" + urllib.parse.quote(place)
     command = [
-        *(str(PYTHON), "-m", "jupyterlab", f"--ServerApp.root_dir={ROOT}"),
+        *(str(PYTHON), "-m", "jupyterlab", f"--ServerApp.root_dir={root}"),
         *("--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}", "--ServerApp.port_retries=0"),
         f"--LabApp.default_url={page}",
         "--ServerApp.log_level=WARN",  # what is left to read is the address to open
         # Its own memory of open tabs: nothing of other projects opens here, nor the other way.
         f"--LabApp.workspaces_dir={LAB / 'workspaces'}",
+        f"--LabApp.app_settings_dir={LAB / 'settings'}",
     ]
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         command.append("--allow-root")  # in containers everybody is root
@@ -324,11 +362,13 @@ def lab(here):
     if not wanted.isdigit() or not 1 <= int(wanted) <= 65535:
         raise Problem(f"PORT must be a number from 1 to 65535, and it is {wanted!r}.")
     use_this_python() if here else ensure("course")
-    write_lab_defaults()
     status = call([PYTHON, "-m", "spanbert_teach", "lessons"])
     if status:
         return status
-    return call(lab_command(free_port(int(wanted))))
+    lessons = learner_folder()
+    choose_lab_folder(lessons)
+    write_lab_defaults()
+    return call(lab_command(free_port(int(wanted)), lessons))
 
 
 def run(arguments, here=False):
@@ -385,7 +425,7 @@ def main(arguments):
     except Problem as stop:
         print(stop, file=sys.stderr)
     except OSError as error:
-        print(f"Set-up stopped: {error}. {explain(str(error))}", file=sys.stderr)
+        print(f"Set-up stopped: {error}. {explain_os_error(error)}", file=sys.stderr)
     except KeyboardInterrupt:
         print("\nStopped. The same command goes on where it stopped.", file=sys.stderr)
     return 1

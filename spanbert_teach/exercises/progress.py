@@ -15,7 +15,7 @@ from filelock import FileLock, Timeout
 
 from spanbert_teach.exercises.form import Exercise
 from spanbert_teach.exercises.judging import NOT_ATTEMPTED, RIGHT, SIGN, UNFINISHED, WRONG, Verdict
-from spanbert_teach.paths import write_whole
+from spanbert_teach.paths import elsewhere, write_whole
 
 FILE, VERSION, MARK = "progress.json", 1, "spanbert-progress"
 ATTEMPTED = (RIGHT, WRONG, UNFINISHED)
@@ -78,7 +78,7 @@ def record(verdict: Verdict, folder: Path) -> str | None:
     except Timeout:
         return f"This attempt was not recorded: another notebook is still writing {FILE}."
     except (OSError, NotImplementedError) as error:  # the latter: a disk without file locks
-        return f"This attempt was not recorded: {error}."
+        return f"This attempt was not recorded: {elsewhere(error)}"
 
 
 def read_attempts(path: Path) -> list[dict]:

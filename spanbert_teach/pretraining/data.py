@@ -11,20 +11,34 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from spanbert_teach.corpus import BlockTable, Document, blocks, course_documents, read_documents
+from spanbert_teach.corpus import BlockTable, blocks, course_documents
 from spanbert_teach.masking import MaskedBatch, MaskOptions, mask_batch, piece_unigram
 from spanbert_teach.pretraining.settings import Settings
+from spanbert_teach.reading import Document, left_out, read_documents
 from spanbert_teach.tokenization import WordPieceTokenizer
 
 SPECIALS = ("[PAD]", "[CLS]", "[SEP]", "[MASK]")
+# The largest share of pieces outside the vocabulary. Of English text with the course's vocabulary
+# it is below 1%; where most pieces are [UNK], a model learns little more than to say that.
+UNKNOWN_SHARE = 0.2
 
 
-def documents(paths: tuple[str, ...], split: str) -> Iterator[Document]:
+def documents(paths: tuple[str, ...], split: str, text_field: str = "text") -> Iterator[Document]:
     """The documents of all paths; of the course's split when there is none."""
     if not paths:
         yield from course_documents(split)
     for path in paths:
-        yield from read_documents(path)
+        yield from read_documents(path, text_field)
+
+
+def _text_pieces(table: BlockTable) -> int:
+    """All pieces but [CLS] and [SEP]."""
+    return len(table.ids) - 2 * len(table)
+
+
+def unknown_share(table: BlockTable, tokenizer: WordPieceTokenizer) -> float:
+    """The share of the pieces of text that are [UNK]."""
+    return float((table.ids == tokenizer.id("[UNK]")).sum() / _text_pieces(table))
 
 
 def block_order(count: int, epoch: int, seed: int) -> np.ndarray:
@@ -70,26 +84,57 @@ class Batches:
     Args:
         tables: the blocks of each stage, cut to its length.
         unigram: what random replacements are drawn from.
+        unknown: the share of the text's pieces that are [UNK].
     """
 
     def __init__(
-        self, settings: Settings, tables: list[BlockTable], unigram: np.ndarray, mask_id: int
+        self,
+        settings: Settings,
+        tables: list[BlockTable],
+        unigram: np.ndarray,
+        mask_id: int,
+        unknown: float = 0.0,
     ):
         self.settings, self.tables = settings, tables
-        self.unigram, self.mask_id = unigram, mask_id
+        self.unigram, self.mask_id, self.unknown = unigram, mask_id, unknown
 
     @classmethod
     def from_text(cls, settings: Settings, tokenizer: WordPieceTokenizer) -> "Batches":
         """Read and cut the text, once for each length."""
-        lengths = {stage.length for stage in settings.stages}
-        cut = {
-            length: BlockTable.of(blocks(documents(settings.text, "train"), tokenizer, length))
-            for length in sorted(lengths)
-        }
+        cut = {}
+        for length in sorted({stage.length for stage in settings.stages}):
+            text = documents(settings.text, "train", settings.text_field)
+            cut[length] = BlockTable.of(blocks(text, tokenizer, length))
         tables = [cut[stage.length] for stage in settings.stages]
         special_ids = [tokenizer.id(token) for token in SPECIALS]
         unigram = piece_unigram([tables[0].ids], len(tokenizer), special_ids)
-        return cls(settings, tables, unigram, tokenizer.id("[MASK]"))
+        unknown = unknown_share(tables[0], tokenizer)
+        return cls(settings, tables, unigram, tokenizer.id("[MASK]"), unknown)
+
+    def check_unknown(self, most: float) -> None:
+        """Raise a ValueError when more than the share `most` of the text is [UNK]."""
+        if not 0 <= most <= 1:
+            raise ValueError(f"unknown_share={most!r}: expected a number from 0 to 1.")
+        if self.unknown > most:
+            raise ValueError(
+                f"{self.unknown:.1%} of the pieces of the text are [UNK]: the vocabulary has no "
+                "pieces for these words, so nothing can be learned of them. Expected at most "
+                f"{most:.0%}. Give a vocabulary that was made for this text, or, to train "
+                "all the same, --unknown-share 1 (in Python: unknown_share=1)."
+            )
+
+    def notes(self) -> list[str]:
+        """What to know before the first step: how much of the text is [UNK], what is left out."""
+        table, paths = self.tables[0], self.settings.text + self.settings.validation
+        said = [
+            f"The text: {_text_pieces(table):,} pieces, {self.unknown:.2%} of them [UNK], outside "
+            "the vocabulary."
+        ]
+        for path in dict.fromkeys(paths):
+            if left := [repr(str(folder)) for folder in left_out(path)]:
+                more = f" and {len(left) - 3} more" if len(left) > 3 else ""
+                said.append(f"Runs and checkpoints are left out: {', '.join(left[:3])}{more}.")
+        return said
 
     def blocks_of(self, step: int) -> StepBlocks:
         """What step number `step` (from 0) reads.

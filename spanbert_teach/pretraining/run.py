@@ -26,7 +26,7 @@ from spanbert_teach.device import choose_device, choose_precision
 from spanbert_teach.model import SpanBertConfig
 from spanbert_teach.objectives import SpanBert
 from spanbert_teach.paths import write_whole
-from spanbert_teach.pretraining.data import Batches
+from spanbert_teach.pretraining.data import UNKNOWN_SHARE, Batches
 from spanbert_teach.pretraining.settings import DROPOUTS, OBJECTIVES, Settings
 from spanbert_teach.pretraining.state import (
     CHECKPOINT,
@@ -193,7 +193,7 @@ def check_same_step(step: int, device: torch.device) -> None:
 class Loop:
     """A run under way: model, optimiser and place. `pretrain` drives it."""
 
-    def __init__(self, settings: Settings):
+    def __init__(self, settings: Settings, unknown_share: float = UNKNOWN_SHARE):
         self.settings = settings
         self.rank, self.device = join_processes()
         self.precision = (
@@ -206,6 +206,7 @@ class Loop:
         )
         self.batches = Batches.from_text(settings, self.tokenizer)
         self.batches.check_shares(processes())
+        self.batches.check_unknown(unknown_share)
         self.model = new_model(settings, self.tokenizer).to(self.device)
         self.model.train()
         self.parallel = (
@@ -260,7 +261,9 @@ def pretrain(
     folder: str | Path | None = None,
     *,
     watch: Callable[[dict], None] = lambda record: None,
+    say: Callable[[str], None] = lambda sentence: None,
     save_every: float = SAVE_EVERY,
+    unknown_share: float = UNKNOWN_SHARE,
 ) -> Run:
     """Train a model as the settings say, or go on with a run that was stopped.
 
@@ -268,18 +271,21 @@ def pretrain(
         folder: where the run is kept: settings.json, log.jsonl, state.pt, film.npz, and at the end
             checkpoint/. None: nothing is written, and a run that is stopped is lost.
         watch: is called with each record of the log.
+        say: is called with what is to be known before the first step (see `Batches.notes`).
         save_every: seconds between two states; a kill loses at most the steps since the last one.
+        unknown_share: the most of the text that may be [UNK], 0 to 1.
 
     Raises:
         KeyboardInterrupt: Ctrl-C or a polite kill; the state of the last whole step is saved.
         ValueError: the folder holds another run, or this one is under way already; several
-            processes do not find the same state in it; see also `Settings`.
+            processes do not find the same state in it; more of the text is outside the vocabulary
+            than `unknown_share`; see also `Settings`.
     """
     folder = None if folder is None else Path(folder).expanduser()
     if folder is not None:
         check_same_run(folder, settings)
     with Stop() as stop, torch.random.fork_rng(), contextlib.ExitStack() as held:
-        loop = Loop(settings)
+        loop = Loop(settings, unknown_share)
         writes = loop.rank == 0 and folder is not None
         state = None if folder is None else load_state(folder)
         if state is not None:
@@ -293,6 +299,9 @@ def pretrain(
             held.enter_context(only_one(folder))
             text = "".join(json.dumps(record) + "\n" for record in log)
             write_whole(folder / LOG, text.encode())
+        if loop.rank == 0:
+            for sentence in loop.batches.notes():
+                say(sentence)
         frames, saved = set(film_steps(settings.steps)), time.monotonic()
         while loop.step < settings.steps:
             asked = loop.take_step(stop.asked is not None)

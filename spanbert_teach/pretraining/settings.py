@@ -45,6 +45,7 @@ class Settings:
         text: files or folders (see `read_documents`); none: the course's corpus, train split.
         validation: the same, for measuring on the way; none: the course's validation split when
             the text is the course's, else nothing is measured.
+        text_field: the name of the text in files of records, such as JSON lines and tables.
         vocabulary: a `vocab.txt`; None: the course's.
         layers, hidden, heads: of a new encoder; the feed-forward network has 4 * hidden.
         start: a checkpoint to go on from, whose encoder and heads are taken; None: a new model.
@@ -67,6 +68,7 @@ class Settings:
     token_steps: int = 0
     text: tuple[str, ...] = ()
     validation: tuple[str, ...] = ()
+    text_field: str = "text"
     vocabulary: str | None = None
     layers: int = 4
     hidden: int = 256

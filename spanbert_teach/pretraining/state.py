@@ -77,11 +77,12 @@ def check_same_run(folder: Path, settings: Settings) -> None:
         return
     try:
         old, new = json.loads(path.read_text(encoding="utf-8")), settings.as_json()
-        differ = [name for name in new if old.get(name) != json.loads(json.dumps(new[name]))]
-    except (ValueError, AttributeError):
+        old = Settings().as_json() | old  # a run that is older than a setting has its default
+        differ = [name for name in new if old[name] != json.loads(json.dumps(new[name]))]
+    except (ValueError, TypeError):
         raise ValueError(f"{str(path)!r} is damaged: it is no JSON with settings.") from None
     if differ:
-        was = ", ".join(f"{name}={old.get(name)!r}, now {new[name]!r}" for name in differ)
+        was = ", ".join(f"{name}={old[name]!r}, now {new[name]!r}" for name in differ)
         raise ValueError(
             f"{str(folder)!r} holds a run with other settings: {was}. Expected the same settings, "
             "to go on with it, or another folder."

@@ -43,8 +43,8 @@ def held_out_questions(
         return {}
     found = {}
     for length in sorted({stage.length for stage in settings.stages}):
-        stream = blocks(documents(settings.validation, "validation"), tokenizer, length)
-        table = BlockTable.of(stream)
+        text = documents(settings.validation, "validation", settings.text_field)
+        table = BlockTable.of(blocks(text, tokenizer, length))
         found[length] = {name: hide(table, tokenizer, name, MEASURED) for name in MASKINGS}
     return found
 

@@ -1,5 +1,8 @@
 """Which blocks a step reads, and what is hidden in them."""
 
+import json
+import shutil
+
 import numpy as np
 import pytest
 import torch
@@ -161,6 +164,56 @@ def test_at_first_single_pieces_are_hidden_whatever_the_objective(tiny):
     run = pretrain(settings)
     assert [record["sbo"] is None for record in run.log] == [True] * 5 + [False] * (STEPS - 5)
     assert not same(run.model, pretrain(tiny()).model)
+
+
+# --- text outside the vocabulary -----------------------------------------------------------------
+
+
+def text_of(tmp_path, unknown: int, known: int) -> tuple[str, ...]:
+    """A file of so many words outside the vocabulary of the tests, and so many that are a piece."""
+    path = tmp_path / "mixed.txt"
+    path.write_text(" ".join(["語"] * unknown + ["the"] * known), encoding="utf-8")
+    return (str(path),)
+
+
+def test_the_share_outside_the_vocabulary_is_said_before_the_first_step(tiny, tmp_path):
+    said = []
+    settings = tiny(text=text_of(tmp_path, 8, 72))
+    pretrain(settings, watch=lambda record: said.append("step"), say=said.append)
+    expected = "The text: 80 pieces, 10.00% of them [UNK], outside the vocabulary."
+    assert said[:2] == [expected, "step"] and said.count(expected) == 1
+
+
+def test_mostly_unknown_text_is_refused_unless_it_is_asked_for(tiny, tmp_path):
+    settings = tiny(text=text_of(tmp_path, 17, 63))  # 21%
+    with pytest.raises(ValueError, match=r"^21\.2% of the pieces.*at most 20%.*unknown_share=1"):
+        pretrain(settings, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+    assert pretrain(settings, unknown_share=0.22).log
+    assert pretrain(tiny(text=text_of(tmp_path, 16, 64))).log  # 20%
+    with pytest.raises(ValueError, match=r"17\.5% .* at most 10%"):
+        pretrain(tiny(text=text_of(tmp_path, 14, 66)), unknown_share=0.1)
+    for share in (1.5, -1, float("nan")):
+        with pytest.raises(ValueError, match=r"unknown_share=.*from 0 to 1"):
+            pretrain(tiny(), unknown_share=share)
+
+
+def test_what_is_left_out_of_a_folder_is_said(tiny, whole, here, tmp_path):
+    """Also an earlier run of one's own: its vocab.txt is no text, and a run reads the same."""
+    shutil.copytree(whole[1], tmp_path / "runs" / "first")
+    shutil.copy(here / "text.txt", tmp_path)
+    said = []
+    run = pretrain(tiny(text=(str(tmp_path),)), say=said.append)
+    assert said[1:] == [f"Runs and checkpoints are left out: {str(tmp_path / 'runs' / 'first')!r}."]
+    assert same(run.model, pretrain(tiny()).model)
+
+
+def test_text_and_validation_may_have_another_field(tiny, tmp_path):
+    path = tmp_path / "texts.jsonl"
+    path.write_text("".join(json.dumps({"body": text}) + "\n" for text in TEXT), encoding="utf-8")
+    settings = tiny(text=(str(path),), validation=(str(path),), text_field="body")
+    run = pretrain(settings)
+    assert "held_out" in run.log[-1] and same(run.model, pretrain(tiny()).model)
 
 
 def test_documents_of_several_files_and_of_the_course(here, tmp_path):

@@ -14,11 +14,12 @@ import torch
 from transformers import BertConfig, BertForMaskedLM
 
 from spanbert_teach.checkpoints import save_model
-from spanbert_teach.corpus import Block, BlockTable, blocks, read_documents
+from spanbert_teach.corpus import Block, BlockTable, blocks
 from spanbert_teach.evaluation import hidden_states, hide, sbo_answers, shuffled_boundaries
 from spanbert_teach.pretraining import LOG, STATE, Run, Stage, pretrain
 from spanbert_teach.pretraining.run import Loop, Stop, new_model, sinusoids
 from spanbert_teach.pretraining.watch import film_steps
+from spanbert_teach.reading import read_documents
 from spanbert_teach.tokenization import WordPieceTokenizer
 
 from .runs import (

