@@ -78,7 +78,7 @@ def record(verdict: Verdict, folder: Path) -> str | None:
     except Timeout:
         return f"This attempt was not recorded: another notebook is still writing {FILE}."
     except (OSError, NotImplementedError) as error:  # the latter: a disk without file locks
-        return f"This attempt was not recorded: {error}."
+        return f"This attempt was not recorded: {str(error).rstrip('.')}."
 
 
 def read_attempts(path: Path) -> list[dict]:

@@ -4,7 +4,8 @@ Nothing is remembered from step to step, so a run that was stopped goes on where
 of several processes knows its own part. Lesson `05_sbo_vs_mlm`.
 """
 
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import NamedTuple
 
@@ -19,12 +20,29 @@ from spanbert_teach.tokenization import WordPieceTokenizer
 SPECIALS = ("[PAD]", "[CLS]", "[SEP]", "[MASK]")
 
 
-def documents(paths: tuple[str, ...], split: str) -> Iterator[Document]:
-    """The documents of all paths; of the course's split when there is none."""
-    if not paths:
-        yield from course_documents(split)
-    for path in paths:
-        yield from read_documents(path)
+def documents(
+    paths: tuple[str, ...], split: str, fingerprints: list[str] | None = None
+) -> Iterator[Document]:
+    """The documents of all paths; of the course's split when there is none.
+
+    Args:
+        fingerprints: takes a hash of the text of each path, when all of it was read: the same for
+            the same paragraphs, whatever the files are called and however they are packed.
+    """
+    for path in paths or (None,):
+        found = course_documents(split) if path is None else read_documents(path)
+        yield from found if fingerprints is None else hashed(found, fingerprints)
+
+
+def hashed(found: Iterator[Document], fingerprints: list[str]) -> Iterator[Document]:
+    """The same documents; when the last one was read, their hash is added to a list."""
+    text = hashlib.sha256()
+    for document in found:
+        for paragraph in document.paragraphs:
+            text.update(paragraph.encode("utf-8", "surrogatepass") + b"\n")
+        text.update(b"\n")
+        yield document
+    fingerprints.append(text.hexdigest())
 
 
 def block_order(count: int, epoch: int, seed: int) -> np.ndarray:
@@ -70,26 +88,33 @@ class Batches:
     Args:
         tables: the blocks of each stage, cut to its length.
         unigram: what random replacements are drawn from.
+        fingerprints: of the text of each path (see `documents`).
     """
 
     def __init__(
-        self, settings: Settings, tables: list[BlockTable], unigram: np.ndarray, mask_id: int
+        self,
+        settings: Settings,
+        tables: list[BlockTable],
+        unigram: np.ndarray,
+        mask_id: int,
+        fingerprints: Sequence[str] = (),
     ):
         self.settings, self.tables = settings, tables
         self.unigram, self.mask_id = unigram, mask_id
+        self.fingerprints = list(fingerprints)
 
     @classmethod
     def from_text(cls, settings: Settings, tokenizer: WordPieceTokenizer) -> "Batches":
         """Read and cut the text, once for each length."""
-        lengths = {stage.length for stage in settings.stages}
-        cut = {
-            length: BlockTable.of(blocks(documents(settings.text, "train"), tokenizer, length))
-            for length in sorted(lengths)
-        }
+        cut = {}
+        for length in sorted({stage.length for stage in settings.stages}):
+            fingerprints = []
+            stream = documents(settings.text, "train", fingerprints)
+            cut[length] = BlockTable.of(blocks(stream, tokenizer, length))
         tables = [cut[stage.length] for stage in settings.stages]
         special_ids = [tokenizer.id(token) for token in SPECIALS]
         unigram = piece_unigram([tables[0].ids], len(tokenizer), special_ids)
-        return cls(settings, tables, unigram, tokenizer.id("[MASK]"))
+        return cls(settings, tables, unigram, tokenizer.id("[MASK]"), fingerprints)
 
     def blocks_of(self, step: int) -> StepBlocks:
         """What step number `step` (from 0) reads.

@@ -37,16 +37,21 @@ MEASURED = 128  # held-out blocks
 
 def held_out_questions(
     settings: Settings, tokenizer: WordPieceTokenizer
-) -> dict[int, dict[str, HeldOut]]:
-    """For each length of the stages and each masking: held-out text to measure on, if any."""
+) -> tuple[dict[int, dict[str, HeldOut]], list[str]]:
+    """For each length of the stages and each masking: held-out text to measure on, if any.
+
+    Returns:
+        The questions, and the fingerprints of the text they are from (see `documents`).
+    """
+    found, fingerprints = {}, []
     if settings.text and not settings.validation:
-        return {}
-    found = {}
+        return found, fingerprints
     for length in sorted({stage.length for stage in settings.stages}):
-        stream = blocks(documents(settings.validation, "validation"), tokenizer, length)
-        table = BlockTable.of(stream)
+        fingerprints = []
+        stream = documents(settings.validation, "validation", fingerprints)
+        table = BlockTable.of(blocks(stream, tokenizer, length))
         found[length] = {name: hide(table, tokenizer, name, MEASURED) for name in MASKINGS}
-    return found
+    return found, fingerprints
 
 
 def measure(model: SpanBert, questions: dict[str, HeldOut], precision: str) -> dict:
