@@ -30,8 +30,8 @@ def main(argv: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         say_anyhow("\nStopped.", sys.stderr)
         return STOPPED
-    except OSError:
-        if not reader_is_gone():
+    except OSError as error:
+        if not (reader_is_gone() or isinstance(error, BrokenPipeError)):
             raise
         return UNREAD
 

@@ -3,7 +3,9 @@
 Nothing is imported here but the standard library: this is there before everything else.
 """
 
+import io
 import os
+import select
 import shlex
 import signal
 import subprocess
@@ -50,12 +52,30 @@ def reader_is_gone() -> bool:
         return False
     try:
         sys.stdout.flush()
+        number = sys.stdout.fileno()
+    except io.UnsupportedOperation:  # no file of the system's, as in a notebook
+        return False
     except (OSError, ValueError):
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
-        os.close(nowhere)
-        return True
-    return False
+        number = sys.stdout.fileno()
+    else:
+        if not hung_up(number):
+            return False
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, number)
+    os.close(nowhere)
+    return True
+
+
+def hung_up(number: int) -> bool:
+    """Whether the other end of a pipe or terminal is closed; False where the system has no poll.
+
+    Without a buffer (PYTHONUNBUFFERED) nothing is left to be written, so no flush can tell.
+    """
+    if not hasattr(select, "poll"):
+        return False
+    poll = select.poll()
+    poll.register(number, 0)  # errors are told in any case
+    return any(events & (select.POLLERR | select.POLLHUP) for _, events in poll.poll(0))
 
 
 def quoted(path: str | Path) -> str:

@@ -141,7 +141,7 @@ def test_a_disk_without_room_loses_nothing_and_is_said_in_a_sentence(whole, tmp_
 
 def test_without_room_for_the_first_state_or_a_record_that_is_said(whole, tmp_path):
     settings, undisturbed = whole
-    for size, name in ((100_000, "state.pt"), (3000, "film.npz"), (40, "settings.json")):
+    for size, name in ((40, "settings.json"), (100_000, "state.pt"), (1000, "film.npz")):
         with largest_file(size), pytest.raises(OSError, match=f"{name}' could not be.*Nothing of"):
             pretrain(settings, tmp_path / "run", save_every=0)
     with pytest.raises(OSError, match=r"log\.jsonl' could not be written: a file may not"):
