@@ -120,8 +120,8 @@ def check_same_settings(folder: Path, settings: Settings) -> None:
     old, new = stored_run(folder), settings.as_json()
     if old is None:
         return
-    named = [name for name in new if not (FINGERPRINTS in old and name in READ)]
-    differ = [name for name in named if old.get(name) != json.loads(json.dumps(new[name]))]
+    compared = [name for name in new if not (FINGERPRINTS in old and name in READ)]
+    differ = [name for name in compared if old.get(name) != json.loads(json.dumps(new[name]))]
     if differ:
         was = ", ".join(f"{name}={old.get(name)!r}, now {new[name]!r}" for name in differ)
         raise ValueError(
@@ -142,13 +142,16 @@ def check_same_texts(folder: Path, settings: Settings, now: dict) -> None:
     was = old[FINGERPRINTS]
     for name, what in (("text", "text"), ("validation", "held-out text")):
         if (before := was.get(name) or []) != now[name]:
-            names = named(getattr(settings, name), now[name])
-            said = (
-                f"It was begun with {', '.join(named(old.get(name) or (), before)) or 'none'}, "
-                f"and now there is {', '.join(names) or 'none'}"
+            begun, parts = (
+                named(paths or (), marks)
+                for paths, marks in ((old.get(name), before), (getattr(settings, name), now[name]))
             )
-            new = [name for name, mark in zip(names, now[name], strict=True) if mark not in before]
-            if new and len(names) == len(before):
+            said = (
+                f"It was begun with {', '.join(begun) or 'none'}, and now there is "
+                f"{', '.join(parts) or 'none'}"
+            )
+            new = [part for part, mark in zip(parts, now[name], strict=True) if mark not in before]
+            if new and len(parts) == len(before):
                 said = f"It was begun with other words than are in {', '.join(new)} now"
             raise ValueError(refused(folder, what, said))
     if was.get("vocabulary") != now["vocabulary"]:
