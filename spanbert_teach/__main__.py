@@ -2,6 +2,9 @@
 
 import sys
 
-from spanbert_teach.cli import main
+from spanbert_teach.terminal import loading
+
+with loading():
+    from spanbert_teach.cli import main
 
 sys.exit(main())

@@ -1,20 +1,45 @@
 """The command line: `python -m spanbert_teach COMMAND`; without one it lists them."""
 
 import argparse
+import contextlib
 import dataclasses
 import os
 import sys
 from pathlib import Path
+from typing import TextIO
 
 from spanbert_teach.paths import HOME_VARIABLE, checkout, elsewhere, learner_folder
+from spanbert_teach.terminal import STOPPED, UNREAD, loading, quoted, reader_is_gone
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run one command; returns the exit status: 0 done, 1 something is wrong, 2 not understood."""
+    """Run one command; returns the exit status.
+
+    0 done, 1 something is wrong, 2 not understood, 130 stopped by Ctrl-C, 141 nobody reads what is
+    printed any more.
+    """
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="replace")  # an old console shows "?" instead of failing on ✓
-    arguments = parser().parse_args(argv)
-    return arguments.run(arguments)
+    try:
+        try:
+            arguments = parser().parse_args(argv)
+            return arguments.run(arguments)
+        finally:  # here, and not when Python ends: what is left may find a closed pipe
+            if sys.stdout is not None:
+                sys.stdout.flush()
+    except KeyboardInterrupt:
+        say_anyhow("\nStopped.", sys.stderr)
+        return STOPPED
+    except OSError as error:
+        if not (reader_is_gone() or isinstance(error, BrokenPipeError)):
+            raise
+        return UNREAD
+
+
+def say_anyhow(line: str, to: TextIO | None) -> None:
+    """Print a last line; if nobody is there to read it, that is all right."""
+    with contextlib.suppress(OSError):
+        print(line, file=to, flush=True)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -97,6 +122,7 @@ def add_pretrain_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--batch", type=int, help="blocks a step, in all stages")
     command.add_argument("--accumulate", type=int, help="parts of a batch, to save memory")
     command.add_argument("--rate", type=float, dest="peak_rate", help="learning rate at its peak")
+    command.add_argument("--warmup", type=int, metavar="STEPS", help="until the rate is there")
     command.add_argument("--dropout", type=float)
     command.add_argument("--sbo-weight", type=float, help="of SBO's loss in the sum (1)")
     command.add_argument("--normalisation", choices=("official", "paper"), help="of the sum")
@@ -111,7 +137,8 @@ def add_pretrain_options(command: argparse.ArgumentParser) -> None:
 
 def run_doctor(arguments: argparse.Namespace) -> int:
     try:
-        from spanbert_teach.doctor import as_json, as_text, report
+        with loading():
+            from spanbert_teach.doctor import as_json, as_text, report
     except ModuleNotFoundError as missing:
         print(
             f"✗ This Python has no package {missing.name!r}: it is not the course's environment. "
@@ -125,7 +152,8 @@ def run_doctor(arguments: argparse.Namespace) -> int:
 
 
 def run_lessons(arguments: argparse.Namespace) -> int:
-    from spanbert_teach.my_lessons import refresh
+    with loading():
+        from spanbert_teach.my_lessons import refresh
 
     root = checkout()
     if root is None:
@@ -151,14 +179,16 @@ def run_lessons(arguments: argparse.Namespace) -> int:
 
 
 def run_progress(arguments: argparse.Namespace) -> int:
-    from spanbert_teach.exercises import class_table
+    with loading():
+        from spanbert_teach.exercises import class_table
 
     print(class_table(arguments.files))
     return int(not all(path.exists() for path in arguments.files))
 
 
 def run_xray(arguments: argparse.Namespace) -> int:
-    from spanbert_teach.xray import difference, xray
+    with loading():
+        from spanbert_teach.xray import difference, xray
 
     try:
         if arguments.other is None:
@@ -172,41 +202,60 @@ def run_xray(arguments: argparse.Namespace) -> int:
 
 
 def run_pretrain(arguments: argparse.Namespace) -> int:
-    from tqdm import tqdm
+    with loading():
+        from tqdm import tqdm
 
-    from spanbert_teach.pretraining import STATE, Settings, from_preset, pretrain, show_progress
+        from spanbert_teach.pretraining import STATE, Settings, from_preset, pretrain, show_progress
 
-    folder = arguments.folder or Path("runs") / arguments.objective
+    folder = (arguments.folder or Path("runs") / arguments.objective).expanduser()
     speaks = os.environ.get("RANK", "0") == "0"  # of several processes, one
     said = vars(arguments)
     allowed = {} if arguments.unknown_share is None else {"unknown_share": arguments.unknown_share}
     changes = {f.name: said[f.name] for f in dataclasses.fields(Settings) if f.name in said}
     try:
+        if arguments.folder is None:
+            check_place(folder)
         settings = from_preset(
             arguments.preset, steps=arguments.steps, batch=arguments.batch, **changes
         )
         with show_progress(settings) as watch:
             pretrain(settings, folder, watch=watch, say=tqdm.write, **allowed)
-    except KeyboardInterrupt:
-        if speaks and (folder / STATE).exists():
-            print(f"\nStopped and saved in {folder}. The same command goes on from there.")
-        elif speaks:
-            print("\nStopped before the first step was saved.")
-        return 130
-    except (OSError, ValueError, ImportError) as error:
-        print(f"✗ {error}")
-        return 1
+    except (KeyboardInterrupt, FloatingPointError, OSError, ValueError, ImportError) as error:
+        unread = reader_is_gone()
+        if not unread and not isinstance(error, KeyboardInterrupt):
+            print(f"✗ {error}")
+            return 1
+        if speaks:
+            end = "\nStopped before the first step was saved."
+            if (folder / STATE).exists():
+                end = f"\nStopped and saved in {folder}. The same command goes on from there."
+            say_anyhow(end, sys.stderr if unread else sys.stdout)
+        return STOPPED if isinstance(error, KeyboardInterrupt) else UNREAD
     if speaks:
         print(
             f'✓ Done. Try: python -m spanbert_teach fill "The [MASK] of America" '
-            f"--checkpoint {folder / 'checkpoint'}"
+            f"--checkpoint {quoted(folder / 'checkpoint')}"
         )
     return 0
 
 
+def check_place(folder: Path) -> None:
+    """Raise a ValueError where a folder that nobody named would come to stand in the disk's root.
+
+    A service or a container often starts there: what was meant is somebody's own folder.
+    """
+    here = Path.cwd()
+    if here == Path(here.anchor):
+        raise ValueError(
+            f"The run would be kept in {str(here / folder)!r}, right below the root of the disk. "
+            "Expected to be told where: --folder FOLDER, or start in a folder of yours."
+        )
+
+
 def run_fill(arguments: argparse.Namespace) -> int:
-    from spanbert_teach.checkpoints import load_model
-    from spanbert_teach.filling import HEADS, fill
+    with loading():
+        from spanbert_teach.checkpoints import load_model
+        from spanbert_teach.filling import HEADS, fill
 
     try:
         model = load_model(arguments.checkpoint)

@@ -1,6 +1,9 @@
 """Where the course keeps things: its data, the learner's own folder; files written whole."""
 
+import contextlib
+import errno
 import hashlib
+import io
 import os
 import sys
 from collections.abc import Callable
@@ -62,7 +65,39 @@ def may_write(folder: Path) -> bool:
 
 def elsewhere(error: OSError) -> str:
     """What could not be written, and how to choose another folder: for messages."""
-    return f"{error}. To keep your work in another folder, set {HOME_VARIABLE} to its path."
+    return f"{str(error).rstrip('.')}. To keep your work in another folder, set {HOME_VARIABLE} to its path."
+
+
+REASONS = {
+    errno.ENOSPC: "the disk is full",
+    errno.EDQUOT: "your share of the disk is used up",
+    errno.EFBIG: "a file may not become that large here (see `ulimit -f`)",
+    errno.EROFS: "the disk can only be read",
+    errno.EACCES: "you may not write there",
+    errno.EPERM: "you may not write there",
+    errno.ENOENT: "there is no such folder",
+}
+
+
+def cannot_write(path: Path, error: OSError) -> OSError:
+    """The same error as a sentence: which file or folder could not be written, and why."""
+    if error.errno is None:  # it is one already
+        return error
+    reason = REASONS.get(error.errno, error.strerror)
+    return type(error)(f"{str(path)!r} could not be written: {reason}.")
+
+
+class _Noting(io.FileIO):
+    """A file that remembers why it could not be written: torch says something else instead."""
+
+    error: OSError | None = None
+
+    def write(self, data) -> int:
+        try:
+            return super().write(data)
+        except OSError as error:
+            self.error = error
+            raise
 
 
 def write_whole(path: Path, content: bytes | Callable[[BinaryIO], object]) -> None:
@@ -72,17 +107,26 @@ def write_whole(path: Path, content: bytes | Callable[[BinaryIO], object]) -> No
         content: the bytes, or a function that writes them into a file.
 
     Raises:
-        OSError: it cannot be written; an old file is as it was, and nothing is left beside it.
+        OSError: it cannot be written, and why (see `cannot_write`); an old file is as it was, and
+            nothing is left beside it.
     """
     unfinished = path.with_name(f".{path.name}.unfinished")
+    noted = None
     try:
-        with unfinished.open("wb") as file:
+        noted = _Noting(unfinished, "wb")
+        with io.BufferedWriter(noted) as file:
             file.write(content) if isinstance(content, bytes) else content(file)
             file.flush()
             os.fsync(file.fileno())
         os.replace(unfinished, path)
+    except Exception as error:
+        reason = error if isinstance(error, OSError) else noted and noted.error
+        if reason is None:
+            raise
+        raise cannot_write(path, reason) from None
     finally:
-        unfinished.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            unfinished.unlink(missing_ok=True)
 
 
 def sha256(path: Path) -> str:

@@ -4,6 +4,7 @@ import gzip
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -17,7 +18,9 @@ from spanbert_teach import cli
 from spanbert_teach.checkpoints import load_model, save_model
 from spanbert_teach.filling import fill
 from spanbert_teach.pretraining import LOG, SETTINGS, STATE, Settings
+from spanbert_teach.pretraining import run as run_module
 from spanbert_teach.pretraining.settings import PRESETS
+from spanbert_teach.pretraining.state import add_record
 from spanbert_teach.tokenization import load_tokenizer
 
 LINES = [
@@ -150,6 +153,56 @@ def test_the_share_outside_the_vocabulary_and_the_field_can_be_chosen(capsys):
     said = capsys.readouterr().out
     share = "The text: 72 pieces, 2.78% of them [UNK], outside the vocabulary."
     assert f"{share}\nstep 1 of 3" in said
+
+
+def test_a_command_that_is_suggested_can_be_typed(capsys):
+    assert pretrain("--text", "my.txt", "--folder", "my own run") == 0
+    [command] = re.findall(r"python -m spanbert_teach (fill .*)", capsys.readouterr().out)
+    if os.name != "nt":
+        assert shlex.split(command)[-1] == str(Path("my own run/checkpoint"))
+
+
+def test_below_the_root_of_the_disk_nothing_is_written_unasked(monkeypatch, elsewhere, capsys):
+    text = elsewhere / "my.txt"
+    monkeypatch.chdir(Path(elsewhere.anchor))
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.setattr(Path, "mkdir", lambda *_, **__: pytest.fail("a folder was made"))
+    assert pretrain("--text", text) == 1
+    said = capsys.readouterr().out
+    assert said.startswith("✗ The run would be kept in") and "--folder FOLDER" in said
+
+
+def test_a_failed_run_is_not_called_done(monkeypatch, capsys):
+    assert pretrain("--text", "my.txt", "--rate", "1e30") == 1
+    said = capsys.readouterr().out
+    assert "✗ The run was stopped at step" in said and "a lower rate (--rate)" in said
+    assert "Done" not in said and not Path("runs/spanbert/checkpoint").exists()
+    assert pretrain("--text", "my.txt", "--rate", "1e-3", "--warmup", "2", "--folder", "new") == 0
+    found = Settings.from_json(json.loads(Path("new", SETTINGS).read_text()))
+    assert (found.peak_rate, found.warmup) == (1e-3, 2)
+    assert pretrain("--text", "my.txt", "--rate", "inf", "--folder", "other") == 1
+    assert "peak_rate=inf: expected a finite number" in capsys.readouterr().out
+
+
+def test_a_run_that_nobody_reads_is_saved_first(monkeypatch, capsys):
+    """As `pretrain … | head -1`: the reader goes when it has seen a line."""
+    read, write = os.pipe()
+    with monkeypatch.context() as patch, open(write, "w", encoding="utf-8") as stdout:
+        patch.setattr(sys, "stdout", stdout)
+
+        def gone(self, number, _append=add_record):
+            os.close(read)
+            patch.setattr(run_module, "add_record", _append)
+            _append(self, number)
+
+        patch.setattr(run_module, "add_record", gone)
+        assert pretrain("--text", "my.txt") == 141
+    assert "Stopped and saved in runs" in capsys.readouterr().err
+    step = torch.load(Path("runs/spanbert", STATE), weights_only=True)["step"]
+    assert step == 2
+    assert pretrain("--text", "my.txt") == 0
+    assert pretrain("--text", "my.txt", "--folder", "undisturbed") == 0
+    assert weights("runs/spanbert") == weights("undisturbed")
 
 
 @pytest.mark.parametrize("arguments", [["--objective", "nsp"], ["--steps", "many"], ["--text"]])

@@ -1,12 +1,22 @@
 """Where things lie, and files that are whole or not there at all."""
 
+import errno
 import hashlib
 import os
 
 import pytest
+import torch
+from limits import largest_file
 
 from spanbert_teach import paths
-from spanbert_teach.paths import data_path, learner_folder, may_write, sha256, write_whole
+from spanbert_teach.paths import (
+    cannot_write,
+    data_path,
+    learner_folder,
+    may_write,
+    sha256,
+    write_whole,
+)
 
 
 def test_missing_data_lists_what_there_is():
@@ -94,3 +104,39 @@ def test_a_folder_that_is_not_there_is_not_made(tmp_path):
     with pytest.raises(FileNotFoundError):
         write_whole(tmp_path / "no" / "notes.txt", b"new")
     assert contents(tmp_path) == {}
+
+
+def test_a_file_that_cannot_become_so_large_is_said_whoever_writes_it(tmp_path):
+    """torch turns the system's error into one of its own: "enforce fail at inline_container"."""
+    path = tmp_path / "state.pt"
+    path.write_bytes(b"old")
+    contents_of = {
+        "bytes": b"x" * 100_000,
+        "torch": lambda file: torch.save(torch.zeros(100_000), file),
+    }
+    for content in contents_of.values():
+        with largest_file(10_000), pytest.raises(OSError) as said:
+            write_whole(path, content)
+        expected = "state.pt' could not be written: a file may not become that large here"
+        assert expected in str(said.value) and "\n" not in str(said.value)
+        assert contents(tmp_path) == {"state.pt": b"old"}
+
+
+def test_what_has_nothing_to_do_with_the_disk_is_raised_as_it_is(tmp_path):
+    with pytest.raises(RuntimeError, match="mine"):
+        write_whole(tmp_path / "a", lambda file: (_ for _ in ()).throw(RuntimeError("mine")))
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [
+        (errno.ENOSPC, "the disk is full"),
+        (errno.EACCES, "you may not write there"),
+        (errno.ENODEV, os.strerror(errno.ENODEV)),
+    ],
+)
+def test_why_a_file_could_not_be_written_is_said_in_words(tmp_path, number, said):
+    found = cannot_write(tmp_path / "a", OSError(number, os.strerror(number)))
+    assert str(found) == f"{str(tmp_path / 'a')!r} could not be written: {said}."
+    assert type(found) is type(OSError(number, ""))
+    assert cannot_write(tmp_path, found) is found  # a sentence stays as it is

@@ -18,7 +18,7 @@ from tools.notebooks import code_cells, read, tagged, tags
 
 # Text flows through the rooms from the first to the last; each knows only those before it.
 ORDER = (
-    *("paths", "checks", "device"),
+    *("paths", "checks", "device", "terminal"),
     *("reading", "tokenization", "corpus", "masking"),
     *("model", "objectives", "checkpoints"),
     *("evaluation", "filling", "pretraining", "xray_findings", "xray", "baselines"),

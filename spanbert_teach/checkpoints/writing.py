@@ -7,12 +7,14 @@ the old folder is renamed to `.name.old`, the new one to `name`, and the old one
 
 import json
 import os
+import re
 import secrets
 import shutil
 import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
@@ -28,7 +30,7 @@ from spanbert_teach.checkpoints.names import ENCODER_PARTS
 from spanbert_teach.checkpoints.sizes import check_heads
 from spanbert_teach.model import SpanBertConfig, SpanBertEncoder
 from spanbert_teach.objectives import SpanBert
-from spanbert_teach.paths import sha256
+from spanbert_teach.paths import cannot_write, sha256
 from spanbert_teach.tokenization import WordPieceTokenizer
 
 FILES = ("config.json", "model.safetensors", "tokenizer_config.json", "vocab.txt")
@@ -96,6 +98,8 @@ def make_unfinished(folder: Path) -> Path:
         raise PermissionError(
             f"Nothing may be written in {str(folder.parent)!r} by you. Expected a folder of yours."
         ) from None
+    except OSError as error:
+        raise cannot_write(folder, error) from None
     return unfinished
 
 
@@ -106,7 +110,11 @@ def write_files(
     tokenizer: WordPieceTokenizer | None,
     provenance: dict,
 ) -> None:
-    """Write all files of a checkpoint into an empty folder, and wait until they are on the disk."""
+    """Write all files of a checkpoint into an empty folder, and wait until they are on the disk.
+
+    Raises:
+        OSError: one of them cannot be written.
+    """
     record = {"format_version": FORMAT_VERSION, "vocabulary": None, "provenance": provenance}
     if tokenizer is not None:
         path = folder / "vocab.txt"
@@ -117,7 +125,12 @@ def write_files(
         text = json.dumps(settings, indent=2) + "\n"
         (folder / "tokenizer_config.json").write_bytes(text.encode())
     (folder / "config.json").write_bytes(config_text(config, record).encode())
-    save_file(tensors, folder / "model.safetensors", {"format": "pt"})
+    try:
+        save_file(tensors, folder / "model.safetensors", {"format": "pt"})
+    except SafetensorError as error:  # it has no other sign than its words for a full disk
+        if (number := re.search(r"os error (\d+)", str(error))) is None:
+            raise
+        raise OSError(int(number[1]), os.strerror(int(number[1]))) from None
     mode = (folder / "config.json").stat().st_mode & 0o777
     (folder / "model.safetensors").chmod(mode)  # newer versions of safetensors let nobody else read
     for path in folder.iterdir():
@@ -167,7 +180,7 @@ def save_checkpoint(
         ValueError: a vocabulary of another size than the encoder's, two tensors of one name, a
             head "mlm" or "sbo" that is not BERT's or SpanBERT's, a provenance that is not JSON, or
             a folder with other things in it.
-        OSError: it cannot be written; nothing was changed.
+        OSError: it cannot be written, and why; nothing was changed.
     """
     folder = Path(folder).expanduser().resolve()
     check_target(folder)
@@ -189,6 +202,8 @@ def save_checkpoint(
     try:
         write_files(unfinished, encoder.config, tensors, tokenizer, provenance)
         replace_folder(unfinished, folder)
+    except OSError as error:
+        raise cannot_write(folder, error) from None
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
 

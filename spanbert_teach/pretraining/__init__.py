@@ -6,6 +6,7 @@
 - `run`: the loop, which can be stopped at any moment and goes on when it is started again;
 - `data`: which blocks a step reads, and what is hidden in them;
 - `step`: one update of the weights;
+- `folder`: one run in it, and one process; what the run reads is known by its fingerprint;
 - `state`: what is kept on the disk;
 - `watch`: what is measured meanwhile, the film, the bar at a terminal.
 """

@@ -4,7 +4,8 @@ Nothing is remembered from step to step, so a run that was stopped goes on where
 of several processes knows its own part. Lesson `05_sbo_vs_mlm`.
 """
 
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import NamedTuple
 
@@ -23,12 +24,33 @@ SPECIALS = ("[PAD]", "[CLS]", "[SEP]", "[MASK]")
 UNKNOWN_SHARE = 0.2
 
 
-def documents(paths: tuple[str, ...], split: str, text_field: str = "text") -> Iterator[Document]:
-    """The documents of all paths; of the course's split when there is none."""
-    if not paths:
-        yield from course_documents(split)
-    for path in paths:
-        yield from read_documents(path, text_field)
+def documents(
+    paths: tuple[str, ...],
+    split: str,
+    text_field: str = "text",
+    fingerprints: list[str] | None = None,
+) -> Iterator[Document]:
+    """The documents of all paths; of the course's split when there is none.
+
+    Args:
+        text_field: where the text is in records (see `read_documents`).
+        fingerprints: takes a hash of the text of each path, when all of it was read: the same for
+            the same paragraphs, whatever the files are called and however they are packed.
+    """
+    for path in paths or (None,):
+        found = course_documents(split) if path is None else read_documents(path, text_field)
+        yield from found if fingerprints is None else hashed(found, fingerprints)
+
+
+def hashed(found: Iterator[Document], fingerprints: list[str]) -> Iterator[Document]:
+    """The same documents; when the last one was read, their hash is added to a list."""
+    text = hashlib.sha256()
+    for document in found:
+        for paragraph in document.paragraphs:
+            text.update(paragraph.encode("utf-8", "surrogatepass") + b"\n")
+        text.update(b"\n")
+        yield document
+    fingerprints.append(text.hexdigest())
 
 
 def _text_pieces(table: BlockTable) -> int:
@@ -85,6 +107,7 @@ class Batches:
         tables: the blocks of each stage, cut to its length.
         unigram: what random replacements are drawn from.
         unknown: the share of the text's pieces that are [UNK].
+        fingerprints: of the text of each path (see `documents`).
     """
 
     def __init__(
@@ -94,22 +117,25 @@ class Batches:
         unigram: np.ndarray,
         mask_id: int,
         unknown: float = 0.0,
+        fingerprints: Sequence[str] = (),
     ):
         self.settings, self.tables = settings, tables
         self.unigram, self.mask_id, self.unknown = unigram, mask_id, unknown
+        self.fingerprints = list(fingerprints)
 
     @classmethod
     def from_text(cls, settings: Settings, tokenizer: WordPieceTokenizer) -> "Batches":
         """Read and cut the text, once for each length."""
         cut = {}
         for length in sorted({stage.length for stage in settings.stages}):
-            text = documents(settings.text, "train", settings.text_field)
+            fingerprints = []
+            text = documents(settings.text, "train", settings.text_field, fingerprints)
             cut[length] = BlockTable.of(blocks(text, tokenizer, length))
         tables = [cut[stage.length] for stage in settings.stages]
         special_ids = [tokenizer.id(token) for token in SPECIALS]
         unigram = piece_unigram([tables[0].ids], len(tokenizer), special_ids)
         unknown = unknown_share(tables[0], tokenizer)
-        return cls(settings, tables, unigram, tokenizer.id("[MASK]"), unknown)
+        return cls(settings, tables, unigram, tokenizer.id("[MASK]"), unknown, fingerprints)
 
     def check_unknown(self, most: float) -> None:
         """Raise a ValueError when more than the share `most` of the text is [UNK]."""

@@ -1,6 +1,7 @@
 """What a pretraining run is made of: all that its result depends on. Lesson `05_sbo_vs_mlm`."""
 
 import dataclasses
+import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -22,6 +23,7 @@ OBJECTIVES = {  # the last two hide the same pieces
     "mlm-spans": Objective(MaskOptions(max_sbo=0), False),
     "spanbert": Objective(MaskOptions(max_sbo=SBO_POSITIONS), True),
 }
+FINGERPRINTS = "fingerprints"  # stand beside the settings in a run's folder, see `folder`
 DROPOUTS = ("hidden_dropout_prob", "attention_probs_dropout_prob")
 
 
@@ -125,7 +127,8 @@ class Settings:
 
     @classmethod
     def from_json(cls, found: dict) -> "Settings":
-        """The settings that `as_json` wrote."""
+        """The settings that `as_json` wrote; fingerprints beside them are left out."""
+        found = {name: value for name, value in found.items() if name != FINGERPRINTS}
         lists = {name: tuple(found[name]) for name in ("text", "validation")}
         return cls(**found | lists | {"stages": tuple(Stage(*stage) for stage in found["stages"])})
 
@@ -161,6 +164,9 @@ def check_settings(settings: Settings) -> None:
     for name in ("weight_decay", "sbo_weight"):
         if not getattr(settings, name) >= 0:
             raise ValueError(f"{name}={getattr(settings, name)!r}: expected 0 or more.")
+    for name in ("peak_rate", "weight_decay", "sbo_weight"):  # clip=inf: nothing is clipped
+        if not math.isfinite(getattr(settings, name)):
+            raise ValueError(f"{name}={getattr(settings, name)!r}: expected a finite number.")
     if settings.warmup >= settings.steps:
         raise ValueError(
             f"warmup={settings.warmup}, but there are only {settings.steps} steps. Expected fewer."
@@ -218,5 +224,5 @@ def from_preset(
     for name in ("text", "validation"):
         changes[name] = tuple(map(str, changes.get(name, ())))
     total = sum(stage.steps for stage in stages)
-    warmup = min(settings.warmup, total // 2)  # of a run that was made short
-    return dataclasses.replace(settings, stages=tuple(stages), warmup=warmup, **changes)
+    changes.setdefault("warmup", min(settings.warmup, total // 2))  # of a run that was made short
+    return dataclasses.replace(settings, stages=tuple(stages), **changes)

@@ -11,10 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import torch
-from filelock import FileLock, Timeout
 
-from spanbert_teach.paths import write_whole
-from spanbert_teach.pretraining.settings import Settings
+from spanbert_teach.paths import cannot_write, write_whole
 
 STATE, SETTINGS, LOG, FILM, CHECKPOINT = (
     "state.pt",
@@ -49,67 +47,36 @@ def load_state(folder: Path) -> dict | None:
         ) from None
 
 
-def write_settings(folder: Path, settings: Settings) -> None:
-    """Make the folder of a run, with its settings in it, unless it is there."""
-    if (folder / SETTINGS).exists():
-        return
-    folder.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(settings.as_json(), indent=2) + "\n"
-    write_whole(folder / SETTINGS, text.encode())
-
-
-def check_same_run(folder: Path, settings: Settings) -> None:
-    """The folder must be new or empty (hidden files do not count), or that of the same run.
-
-    Raises:
-        ValueError: other settings, which are named, or a folder of something else.
-    """
-    path = folder / SETTINGS
-    if not path.exists():
-        if folder.exists() and not folder.is_dir():
-            raise ValueError(f"{str(folder)!r} is a file. Expected a folder for the run.")
-        there = sorted(p.name for p in folder.iterdir()) if folder.exists() else []
-        if there := [name for name in there if not name.startswith(".")]:
-            raise ValueError(
-                f"{str(folder)!r} is not the folder of a run, and not empty: "
-                f"{', '.join(there[:5])}. Expected a new folder, or that of a run to go on with."
-            )
-        return
-    try:
-        old, new = json.loads(path.read_text(encoding="utf-8")), settings.as_json()
-        old = Settings().as_json() | old  # a run that is older than a setting has its default
-        differ = [name for name in new if old[name] != json.loads(json.dumps(new[name]))]
-    except (ValueError, TypeError):
-        raise ValueError(f"{str(path)!r} is damaged: it is no JSON with settings.") from None
-    if differ:
-        was = ", ".join(f"{name}={old[name]!r}, now {new[name]!r}" for name in differ)
-        raise ValueError(
-            f"{str(folder)!r} holds a run with other settings: {was}. Expected the same settings, "
-            "to go on with it, or another folder."
-        )
-
-
 @contextmanager
-def only_one(folder: Path) -> Iterator[None]:
-    """Nobody else trains in this folder meanwhile.
-
-    Raises:
-        ValueError: somebody does.
-    """
-    lock = FileLock(folder / ".lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise ValueError(
-            f"The run in {str(folder)!r} is under way in another process. Expected to be the only "
-            "one: wait until it is done, or stop it with Ctrl-C."
-        ) from None
-    except NotImplementedError:  # some network disks have no locks
-        pass
+def keeping(folder: Path | None) -> Iterator[None]:
+    """What ends a run within it also says what is kept of the run, and how to go on."""
     try:
         yield
-    finally:
-        lock.release()
+    except (OSError, FloatingPointError) as error:
+        if folder is None:
+            raise
+        if isinstance(error, OSError):
+            raise type(error)(f"{error} {kept(folder)}") from None
+        state = "the last good state that was saved" if (folder / STATE).exists() else "no state"
+        raise FloatingPointError(
+            f"{error} In {str(folder)!r} there is {state}, and no checkpoint was written."
+        ) from None
+
+
+def kept(folder: Path) -> str:
+    """What is there when a file of a run could not be written."""
+    if not (folder / STATE).exists():
+        return "Nothing of the run was saved yet: put right, the same command begins it again."
+    return "The last state that was saved is kept: put right, the same command goes on from there."
+
+
+def add_record(path: Path, record: dict) -> None:
+    """Write a record at the end of a log; where that fails, at most half a line is left."""
+    try:
+        with path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(record) + "\n")
+    except OSError as error:
+        raise cannot_write(path, error) from None
 
 
 def read_log(path: Path, last_step: int) -> list[dict]:

@@ -5,6 +5,7 @@ Sources: Joshi et al. 2020, §4.2; Devlin et al. 2019, A.2; the official code. L
 """
 
 import contextlib
+import math
 
 import torch
 from torch import distributed, nn
@@ -88,6 +89,38 @@ def gradients(
         distributed.all_reduce(sums)
     names = ("mlm", "sbo", "mlm_count", "sbo_count", "pieces", "stop")
     return dict(zip(names, [*sums.tolist(), *totals.tolist()], strict=True))
+
+
+SMALLEST_SCALE = 1e-4  # as fairseq's: thirty overflows after each other have brought it there
+
+
+def check_step(step: int, found: dict, norm: float, scaler) -> None:
+    """Raise a FloatingPointError when a step would spoil the weights: they are not changed yet.
+
+    With fp16 it is normal that a gradient overflows now and then: the scaler skips the step and
+    scales less. When it has come down to nearly nothing that is a failure, too.
+    """
+    if not math.isfinite(loss := found["mlm"] + found["sbo"]):
+        raise FloatingPointError(failure(step, f"the loss is {loss}"))
+    if math.isfinite(norm):
+        return
+    if not scaler.is_enabled():
+        raise FloatingPointError(failure(step, f"the gradient is {norm}"))
+    if scaler.get_scale() < SMALLEST_SCALE:
+        raise FloatingPointError(failure(step, "the gradient overflows fp16 at every scale"))
+
+
+def is_finite(model: nn.Module) -> bool:
+    """Whether each weight is a number."""
+    return all(bool(parameter.isfinite().all()) for parameter in model.parameters())
+
+
+def failure(step: int, what: str) -> str:
+    """The sentence that ends a run, and what to try."""
+    return (
+        f"The run was stopped at step {step}: {what}. Going on would only spoil the weights. Try, "
+        "in a new folder, a lower rate (--rate), a longer warm-up (--warmup), or --precision fp32."
+    )
 
 
 def autocast(device: torch.device, precision: str) -> torch.autocast:

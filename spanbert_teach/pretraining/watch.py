@@ -37,16 +37,21 @@ MEASURED = 128  # held-out blocks
 
 def held_out_questions(
     settings: Settings, tokenizer: WordPieceTokenizer
-) -> dict[int, dict[str, HeldOut]]:
-    """For each length of the stages and each masking: held-out text to measure on, if any."""
+) -> tuple[dict[int, dict[str, HeldOut]], list[str]]:
+    """For each length of the stages and each masking: held-out text to measure on, if any.
+
+    Returns:
+        The questions, and the fingerprints of the text they are from (see `documents`).
+    """
+    found, fingerprints = {}, []
     if settings.text and not settings.validation:
-        return {}
-    found = {}
+        return found, fingerprints
     for length in sorted({stage.length for stage in settings.stages}):
-        text = documents(settings.validation, "validation", settings.text_field)
+        fingerprints = []
+        text = documents(settings.validation, "validation", settings.text_field, fingerprints)
         table = BlockTable.of(blocks(text, tokenizer, length))
         found[length] = {name: hide(table, tokenizer, name, MEASURED) for name in MASKINGS}
-    return found
+    return found, fingerprints
 
 
 def measure(model: SpanBert, questions: dict[str, HeldOut], precision: str) -> dict:

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from limits import largest_file
 from torch import nn
 from transformers import BertModel, BertTokenizer
 
@@ -86,6 +87,15 @@ def test_a_save_that_fails_leaves_the_old_one(saved, monkeypatch, step, error):
     monkeypatch.undo()
     assert snapshot(saved.parent) == before
     assert_same(load_encoder(saved).state_dict(), tiny().state_dict())
+
+
+def test_a_disk_without_room_is_said_in_a_sentence(saved):
+    before = snapshot(saved.parent)
+    with largest_file(8192), pytest.raises(OSError) as said:
+        save_checkpoint(saved, tiny(2), tokenizer=tokenizer(), provenance={"steps": 9})
+    expected = "saved' could not be written: a file may not become that large here"
+    assert expected in str(said.value)
+    assert snapshot(saved.parent) == before
 
 
 def test_a_save_that_succeeds_replaces_all_of_the_old_one(saved):

@@ -30,6 +30,7 @@ import json, os, shutil, signal, sys
 from pathlib import Path
 
 import torch
+from filelock import FileLock
 from torch import distributed
 
 from spanbert_teach import cli
@@ -80,6 +81,20 @@ for name, folder in (("odd", "odd"), ("run", f"disk{rank}")):  # the second: eac
         pretrain(settings(name), here / folder)
     except ValueError as error:
         found[folder] = str(error)
+(here / "taken").mkdir(exist_ok=True)
+lock = FileLock(here / "taken" / ".lock") if rank == 0 else None
+if lock:  # another run has the folder
+    lock.acquire()
+distributed.barrier()
+for name, folder in (("run", "taken"), ("dropout", "run"), ("other text", "run")):
+    try:
+        pretrain(settings(name), here / folder)
+    except ValueError as error:
+        found[f"{name} in {folder}"] = str(error)
+try:
+    pretrain(settings("too fast"), here / "too fast")
+except FloatingPointError as error:
+    found["too fast"] = str(error)
 command = ["pretrain", "--preset", "ci", "--steps", "2", "--batch", "2", "--precision", "fp32"]
 paths = ["--text", str(here / "text.txt"), "--folder", str(here / "cli")]
 found["status"] = cli.main([*command, *paths])
@@ -119,6 +134,7 @@ def here(tmp_path_factory) -> Path:
     """A folder with what two processes found."""
     here = tmp_path_factory.mktemp("processes")
     (here / "text.txt").write_text("\n\n".join(SENTENCES), encoding="utf-8")
+    (here / "other.txt").write_text("\n\n".join(SENTENCES[::-1]), encoding="utf-8")
     (here / "worker.py").write_text(WORKER, encoding="utf-8")
     runs = {
         "global": settings_of(here),
@@ -127,6 +143,8 @@ def here(tmp_path_factory) -> Path:
         "run": settings_of(here),
         "dropout": settings_of(here, dropout=0.3),
         "odd": settings_of(here, stages=(Stage(20, 3, 3),)),
+        "other text": settings_of(here, text=(str(here / "other.txt"),)),
+        "too fast": settings_of(here, peak_rate=1e30),
     }
     for name, settings in runs.items():
         (here / f"{name}.json").write_text(json.dumps(settings.as_json()))
@@ -266,6 +284,20 @@ def test_processes_with_different_states_do_not_go_on(here, found):
     for rank, told in enumerate(found):
         assert "would go on from different steps: 3, 0. Expected a folder" in told[f"disk{rank}"]
     assert not (here / "disk1").exists()
+
+
+def test_what_one_refuses_all_refuse(here, found):
+    for told in found:
+        assert "taken' is under way in another process" in told["run in taken"]
+        assert "other settings: dropout=0.0, now 0.3" in told["dropout in run"]
+        assert "with another text" in told["other text in run"]
+    assert not (here / "taken" / "settings.json").exists()
+
+
+def test_a_failure_ends_all_and_leaves_no_checkpoint(here, found):
+    for told in found:
+        assert "stopped at step 2: the loss is" in told["too fast"]
+    assert not (here / "too fast" / "checkpoint").exists()
 
 
 def test_on_the_command_line_one_speaks(here, found):

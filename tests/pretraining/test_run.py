@@ -17,6 +17,7 @@ from spanbert_teach.checkpoints import save_model
 from spanbert_teach.corpus import Block, BlockTable, blocks
 from spanbert_teach.evaluation import hidden_states, hide, sbo_answers, shuffled_boundaries
 from spanbert_teach.pretraining import LOG, STATE, Run, Stage, pretrain
+from spanbert_teach.pretraining import run as run_module
 from spanbert_teach.pretraining.run import Loop, Stop, new_model, sinusoids
 from spanbert_teach.pretraining.watch import film_steps
 from spanbert_teach.reading import read_documents
@@ -122,13 +123,13 @@ def test_bf16_runs_too(tiny):
 
 
 @pytest.mark.parametrize("at", [1, 4, 5, 9])
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", Stop.SIGNALS)
 def test_a_stopped_run_goes_on_as_if_it_had_not_been(whole, tmp_path, at, number):
     settings, undisturbed = whole
-    before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+    before = [signal.getsignal(number) for number in Stop.SIGNALS]
     with pytest.raises(KeyboardInterrupt):
         pretrain(settings, tmp_path / "run", watch=ask_to_stop(at, number), save_every=1e9)
-    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
+    assert [signal.getsignal(number) for number in Stop.SIGNALS] == before
     state = torch.load(tmp_path / "run" / STATE, weights_only=True)
     assert state["step"] == at + 1
     assert not (tmp_path / "run" / "checkpoint").exists()
@@ -161,6 +162,91 @@ def test_stopped_again_and_again(whole, tmp_path):
             if at == 11:
                 raise KeyboardInterrupt  # the last step is done: there is nothing to stop
     assert_same_run(folder, undisturbed)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such signal")
+def test_under_nohup_a_closed_terminal_changes_nothing():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with Stop() as stop:
+            os.kill(os.getpid(), signal.SIGHUP)
+            time.sleep(0.01)
+        assert not stop.wanted
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.parametrize("at", [5, STEPS])
+def test_a_run_whose_reader_went_away_is_saved_first(whole, tmp_path, at):
+    settings, undisturbed = whole
+    seen = []
+
+    def unheard(record):
+        seen.append(record["step"])
+        if record["step"] == at:
+            raise BrokenPipeError(32, "Broken pipe")
+
+    with pytest.raises(BrokenPipeError):
+        pretrain(settings, tmp_path / "run", watch=unheard, save_every=1e9)
+    assert seen[-1] == min(at + 1, STEPS)
+    assert torch.load(tmp_path / "run" / STATE, weights_only=True)["step"] == seen[-1]
+    assert (tmp_path / "run" / "checkpoint").exists() == (at == STEPS)  # it was done all the same
+    pretrain(settings, tmp_path / "run")
+    assert_same_run(tmp_path / "run", undisturbed)
+
+
+# --- a loss that is no number --------------------------------------------------------------------
+
+
+def rate_too_high_from(step: int, monkeypatch) -> None:
+    """From a step on the learning rate is far too high."""
+    rate = run_module.learning_rate
+    high = lambda s, *rest: 1e30 if s >= step else rate(s, *rest)  # noqa: E731
+    monkeypatch.setattr(run_module, "learning_rate", high)
+
+
+@pytest.mark.parametrize("save_every", [0, 1e9])
+def test_a_run_that_fails_stops_at_once_and_keeps_the_last_good_state(
+    whole, tmp_path, monkeypatch, save_every
+):
+    settings, undisturbed = whole
+    folder = tmp_path / "run"
+    with monkeypatch.context() as patch:
+        rate_too_high_from(6, patch)
+        with pytest.raises(FloatingPointError) as said:
+            pretrain(settings, folder, save_every=save_every)
+    message = str(said.value)
+    assert "stopped at step 7: the loss is nan" in message or "the loss is inf" in message
+    assert "a lower rate (--rate), a longer warm-up (--warmup), or --precision fp32" in message
+    assert "no checkpoint was written" in message and not (folder / "checkpoint").exists()
+    if save_every:
+        assert "there is no state" in message and not (folder / STATE).exists()
+    else:  # that of step 6 is made of numbers, but nothing can be done with them
+        assert "there is the last good state" in message
+        assert torch.load(folder / STATE, weights_only=True)["step"] == 5
+    pretrain(settings, folder)  # with the right rate again
+    assert_same_run(folder, undisturbed)
+
+
+def test_a_stop_just_after_the_weights_were_spoilt_keeps_the_state_before(
+    whole, tmp_path, monkeypatch
+):
+    settings, undisturbed = whole
+    folder = tmp_path / "run"
+    with monkeypatch.context() as patch:
+        rate_too_high_from(6, patch)
+        with pytest.raises(FloatingPointError, match="stopped at step 6: it has spoilt the weigh"):
+            pretrain(settings, folder, watch=ask_to_stop(5), save_every=0)
+    assert torch.load(folder / STATE, weights_only=True)["step"] == 5
+    pretrain(settings, folder)
+    assert_same_run(folder, undisturbed)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16", "fp16"])
+def test_without_a_folder_a_failure_is_said_too(tiny, precision):
+    with pytest.raises(FloatingPointError, match=r"stopped at step \d: the") as said:
+        pretrain(tiny(peak_rate=1e30, precision=precision))
+    assert "checkpoint" not in str(said.value)
 
 
 def strictly(line: str) -> dict:

@@ -30,6 +30,9 @@ from spanbert_teach.pretraining.settings import PRESETS
         ({"warmup": 1000}, "warmup=1000, but there are only 1000 steps"),
         ({"peak_rate": 0.0}, "peak_rate=0.0: expected a number above 0"),
         ({"peak_rate": math.nan}, "peak_rate=nan"),
+        ({"peak_rate": math.inf}, "peak_rate=inf: expected a finite number"),
+        ({"weight_decay": math.inf}, "weight_decay=inf"),
+        ({"sbo_weight": math.inf}, "sbo_weight=inf"),
         ({"clip": -1.0}, "clip=-1.0"),
         ({"weight_decay": -0.1}, "weight_decay=-0.1: expected 0 or more"),
         ({"sbo_weight": -1.0}, "sbo_weight=-1.0"),
@@ -71,5 +74,6 @@ def test_presets_take_changes():
     assert found.stages[-1].steps == 10 and found.seed == 9 and found.text == ("a.txt",)
     short = from_preset("ci", steps=4)
     assert short.steps == 4 and short.warmup == 2
+    assert from_preset("ci", steps=4, warmup=3).warmup == 3
     with pytest.raises(ValueError, match=r"no preset 'tpu'\. Expected ci or laptop or gpu"):
         from_preset("tpu")

@@ -1,7 +1,9 @@
-"""What a run keeps on the disk: killed, damaged, or in the wrong folder, nothing is lost."""
+"""What a run keeps on the disk: killed, damaged or without room, nothing is lost."""
 
+import contextlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -11,9 +13,11 @@ from dataclasses import replace
 
 import pytest
 import torch
+from limits import largest_file
 
 from spanbert_teach.checkpoints import load_model
-from spanbert_teach.pretraining import FILM, LOG, SETTINGS, STATE, Settings, Stage, pretrain
+from spanbert_teach.pretraining import FILM, LOG, SETTINGS, STATE, Settings, pretrain
+from spanbert_teach.pretraining.state import add_record
 
 from .runs import STEPS, TOKENIZER, assert_same_run, same, weights
 
@@ -116,20 +120,40 @@ def test_a_killed_process_goes_on_as_if_it_had_not_been(whole, tmp_path):
     assert_same_run(folder, undisturbed)
 
 
-def test_a_run_that_is_under_way_is_not_begun_a_second_time(tiny, tmp_path):
-    settings, said = tiny(), []
+def test_a_disk_without_room_loses_nothing_and_is_said_in_a_sentence(whole, tmp_path):
+    settings, undisturbed = whole
+    folder, full = tmp_path / "run", contextlib.ExitStack()
 
-    def again(record):
-        if record["step"] == 3:
-            with pytest.raises(
-                ValueError, match=r"run' is under way in another process\. Expected"
-            ):
-                pretrain(settings, tmp_path / "run", watch=said.append)
+    def fill_the_disk(record):
+        if record["step"] == 5:
+            full.enter_context(largest_file(100_000))
 
-    pretrain(settings, tmp_path / "run", watch=again)
-    pretrain(settings, tmp_path / "undisturbed")
-    assert said == []
-    assert_same_run(tmp_path / "run", tmp_path / "undisturbed")
+    with full, pytest.raises(OSError) as said:
+        pretrain(settings, folder, watch=fill_the_disk, save_every=0)
+    assert re.fullmatch(
+        r".*state\.pt' could not be written: a file may not become that large .*\. The last state "
+        r"that was saved is kept: put right, the same command goes on from there\.",
+        str(said.value),
+    )
+    assert torch.load(folder / STATE, weights_only=True)["step"] == 4
+    pretrain(settings, folder)
+    assert_same_run(folder, undisturbed)
+
+
+def test_without_room_for_the_first_state_or_a_record_that_is_said(whole, tmp_path):
+    settings, undisturbed = whole
+    for size, name in ((40, "settings.json"), (100_000, "state.pt"), (1000, "film.npz")):
+        with largest_file(size), pytest.raises(OSError, match=f"{name}' could not be.*Nothing of"):
+            pretrain(settings, tmp_path / "run", save_every=0)
+    with pytest.raises(OSError, match=r"log\.jsonl' could not be written: a file may not"):
+        add_record_to_a_full_disk(tmp_path / LOG)
+    pretrain(settings, tmp_path / "run")
+    assert_same_run(tmp_path / "run", undisturbed)
+
+
+def add_record_to_a_full_disk(path) -> None:
+    with largest_file(10):
+        add_record(path, {"step": 1, "mlm": 2.5})
 
 
 def test_a_finished_run_called_again_does_nothing(whole, tmp_path):
@@ -165,19 +189,6 @@ def test_a_damaged_state_says_what_to_do(whole, tmp_path, keep):
     assert_same_run(folder, undisturbed)
 
 
-def test_another_run_in_the_folder_is_refused_by_name(whole, tmp_path):
-    settings, undisturbed = whole
-    folder = shutil.copytree(undisturbed, tmp_path / "run")
-    other = replace(settings, seed=5, stages=(Stage(12, 4, 6),))
-    with pytest.raises(ValueError, match=r"other settings: stages=.*now.*seed=1, now 5") as said:
-        pretrain(other, folder)
-    assert "dropout" not in str(said.value)
-    assert_same_run(folder, undisturbed)
-    (folder / SETTINGS).write_text("{")
-    with pytest.raises(ValueError, match=r"settings.json' is damaged"):
-        pretrain(settings, folder)
-
-
 def test_a_run_that_is_older_than_a_setting_goes_on(whole, tmp_path):
     """Its settings lack the name; it was trained with what is the default today."""
     settings, folder = whole
@@ -192,18 +203,3 @@ def test_a_run_that_is_older_than_a_setting_goes_on(whole, tmp_path):
     (other / SETTINGS).write_text("[]")
     with pytest.raises(ValueError, match="is no JSON with settings"):
         pretrain(settings, other)
-
-
-def test_a_folder_of_something_else_is_not_touched(tiny, tmp_path):
-    (tmp_path / "photos").mkdir()
-    (tmp_path / "photos" / "cat.png").write_bytes(b"cat")
-    with pytest.raises(ValueError, match=r"not the folder of a run, and not empty: cat.png"):
-        pretrain(tiny(), tmp_path / "photos")
-    with pytest.raises(ValueError, match=r"is a file\. Expected a folder"):
-        pretrain(tiny(), tmp_path / "photos" / "cat.png")
-    assert [path.name for path in (tmp_path / "photos").iterdir()] == ["cat.png"]
-    # What a kill left while the settings were written, or a system's own files, is nothing.
-    (tmp_path / "new").mkdir()
-    (tmp_path / "new" / ".settings.json.unfinished").write_text("{")
-    pretrain(tiny(stages=(Stage(12, 4, 2),), warmup=0), str(tmp_path / "new"))
-    assert (tmp_path / "new" / "checkpoint").is_dir()

@@ -11,7 +11,13 @@ from hypothesis import strategies as st
 from spanbert_teach.objectives import joint_loss
 from spanbert_teach.pretraining import Batches, Settings, learning_rate, pretrain
 from spanbert_teach.pretraining.run import Loop, new_model
-from spanbert_teach.pretraining.step import gradients, parameter_groups, step_seed
+from spanbert_teach.pretraining.step import (
+    check_step,
+    gradients,
+    is_finite,
+    parameter_groups,
+    step_seed,
+)
 
 from .runs import STEPS, TOKENIZER
 
@@ -124,6 +130,47 @@ def test_a_large_gradient_is_clipped(tiny):
     length = math.sqrt(sum(float(((a - b.detach()) ** 2).sum()) for a, b in moved))
     assert length == pytest.approx(1e-3 * loop.rate, rel=0.01)
     assert loop.norm > 0.1  # what is written down is the norm before
+
+
+# --- a step that would spoil the weights ---------------------------------------------------------
+
+FINE = {"mlm": 50.0, "sbo": 40.0}
+
+
+def scaler_at(scale: float | None) -> torch.amp.GradScaler:
+    """A scaler that has come to a scale; None: none, as without fp16."""
+    return torch.amp.GradScaler("cpu", enabled=scale is not None, init_scale=scale or 1.0)
+
+
+@pytest.mark.parametrize(
+    ("found", "norm", "scale", "said"),
+    [
+        (FINE, 1e30, None, None),
+        (FINE | {"mlm": math.nan}, 1.0, None, "step 9: the loss is nan"),
+        (FINE | {"sbo": math.inf}, 1.0, None, "step 9: the loss is inf"),
+        (FINE, math.nan, None, "step 9: the gradient is nan"),
+        (FINE, math.inf, None, "step 9: the gradient is inf"),
+        (FINE, math.inf, 65536.0, None),  # with fp16 that is normal: the step is skipped
+        (FINE, math.nan, 2.0**-13, None),
+        (FINE, math.inf, 2.0**-14, "the gradient overflows fp16 at every scale"),
+        (FINE, 1.0, 2.0**-14, None),
+        (FINE | {"mlm": math.inf}, math.inf, 65536.0, "step 9: the loss is inf"),
+    ],
+)
+def test_a_loss_or_gradient_that_is_no_number_is_a_failure(found, norm, scale, said):
+    if said is None:
+        check_step(9, found, norm, scaler_at(scale))
+        return
+    with pytest.raises(FloatingPointError, match=f"{said}.*Try, in a new folder, a lower rate"):
+        check_step(9, found, norm, scaler_at(scale))
+
+
+def test_weights_are_looked_at_each(tiny):
+    model = new_model(tiny(), TOKENIZER)
+    assert is_finite(model)
+    with torch.no_grad():  # a position that no block of this run has
+        model.encoder.embeddings.position_embeddings.weight[500, 3] = math.nan
+    assert not is_finite(model)
 
 
 # --- dropout -------------------------------------------------------------------------------------
