@@ -195,7 +195,7 @@ def mlm_answers(model: SpanBert, held: HeldOut, hidden: Tensor | None = None) ->
     target = held.masked.mlm_targets[row, column]
     return joined(
         [
-            answers(model.mlm(hidden[r, c]), r, c, t)
+            answers(model.known(model.mlm(hidden[r, c])), r, c, t)
             for r, c, t in zip(*(x.split(PART) for x in (row, column, target)), strict=True)
         ]
     )
@@ -219,7 +219,9 @@ def sbo_answers(
     columns = (sbo.batch, sbo.left, sbo.right, sbo.position, true.batch, sbo_columns(true))
     return joined(
         [
-            answers(model.sbo(hidden, batch, left, right, position), row, column, target)
+            answers(
+                model.known(model.sbo(hidden, batch, left, right, position)), row, column, target
+            )
             for batch, left, right, position, row, column, target in zip(
                 *(x.split(PART) for x in (*columns, sbo.target)), strict=True
             )

@@ -32,13 +32,14 @@ from spanbert_teach.checkpoints.names import ENCODER_PARTS, WORDS
 from spanbert_teach.model import SpanBertConfig
 
 # The order in which they are looked for. The last is the official SpanBERT with its heads.
-WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "model.pt")
-OTHER_WEIGHTS = (
-    "flax_model.msgpack",
-    "tf_model.h5",
-    "*.ckpt.index",
+WEIGHTS = (
+    "model.safetensors",
+    "model.safetensors.index.json",
+    "pytorch_model.bin",
     "pytorch_model.bin.index.json",
+    "model.pt",
 )
+OTHER_WEIGHTS = ("flax_model.msgpack", "tf_model.h5", "*.ckpt.index")
 DTYPES = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16"}
 DTYPES |= {"I64": "int64", "I32": "int32", "I16": "int16", "I8": "int8", "U8": "uint8"}
 DTYPES |= {"BOOL": "bool"}
@@ -112,7 +113,7 @@ def open_weights(path: Path) -> dict[str, Stored]:
     """All tensors of a file by the file's own names; nothing is read but the list of them.
 
     Args:
-        path: of safetensors, of its index (in which case all its parts), or of torch.save().
+        path: of safetensors, of torch.save(), or of an index of either (then all its parts).
 
     Raises:
         OSError: the file is missing or may not be read.
@@ -138,7 +139,7 @@ def open_parts(index: Path) -> dict[str, Stored]:
     """The tensors of all files that an index names, each in the folder of the index."""
     parts = read_json(index).get("weight_map")
     if not isinstance(parts, dict) or not all(isinstance(part, str) for part in parts.values()):
-        raise ValueError(f"{str(index)!r} has no weight_map: it is no index of safetensors files.")
+        raise ValueError(f"{str(index)!r} has no weight_map: it is no index of files of weights.")
     tensors: dict[str, Stored] = {}
     for part in sorted(set(parts.values())):
         if Path(part).name != part:

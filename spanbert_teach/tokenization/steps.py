@@ -12,7 +12,7 @@ import re
 import string
 import unicodedata
 from collections.abc import Container, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 UNKNOWN = "[UNK]"
@@ -231,17 +231,35 @@ class AddedToken:
     normalized: bool = True
     special: bool = False
 
+    @classmethod
+    def from_json(cls, entry: object) -> "AddedToken":
+        """An entry of a file, in which there may be more; a ValueError when it is no token."""
+        wanted = {field.name: field.type for field in fields(cls)}
+        entry = entry if isinstance(entry, dict) else {"": entry}
+        given = {name: entry[name] for name in wanted if name in entry}
+        wrong = [name for name in given if type(given[name]) is not wanted[name]]
+        if wrong or not {"content", "id"} <= given.keys():
+            raise ValueError(
+                f"{entry!r} is no added token. Expected its content, its id and, for all else, "
+                "true or false."
+            )
+        return cls(**given)
 
-def normal_letters(text: str, lowercase: bool) -> list[tuple[str, int]]:
-    """The text in which `normalized` tokens are looked for, each letter with its position.
+
+def normal_letters(text: str, lowercase: bool) -> list[tuple[str, int, int]]:
+    """The text in which `normalized` tokens are looked for, each letter with its start and end.
 
     Cleaned, ideographs between spaces; with lowercase in small letters and without accents.
     """
-    letters = []
-    for char, position in clean(text):
-        around = [(" ", position)] if is_chinese(char) else []
-        letters += [*around, (char, position), *around]
-    return lower_case(strip_accents(letters)) if lowercase else letters
+    letters = clean(text)
+    if lowercase:
+        letters = lower_case(strip_accents(letters))
+    spaced = []
+    for char, at in letters:
+        letter = (char, at, at + 1)
+        chinese = is_chinese(char)
+        spaced += [(" ", at, at), letter, (" ", at + 1, at + 1)] if chinese else [letter]
+    return spaced
 
 
 def in_a_word(char: str) -> bool:
@@ -282,7 +300,7 @@ def forms_of(
     raw = {token.content: token for token in tokens if not token.normalized}
     normalized: dict[str, AddedToken] = {}
     for token in (token for token in tokens if token.normalized):
-        if form := "".join(char for char, _ in normal_letters(token.content, lowercase)):
+        if form := "".join(char for char, _, _ in normal_letters(token.content, lowercase)):
             normalized.setdefault(form, token)
     return raw, normalized
 
@@ -306,9 +324,10 @@ def split_added(
         found = []
         if token is None and normalized:
             letters = normal_letters(text[start:end], lowercase)
-            at = [start + position for _, position in letters]
-            places = find_added("".join(char for char, _ in letters), normalized)
-            found = [(found, at[first], at[last - 1] + 1) for found, first, last in places]
+            found = [
+                (found, start + letters[first][1], start + letters[last - 1][2])
+                for found, first, last in find_added("".join(c for c, _, _ in letters), normalized)
+            ]
         parts += with_gaps(found, start, end) if token is None else [(token, start, end)]
     return parts
 

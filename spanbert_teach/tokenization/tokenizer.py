@@ -185,6 +185,10 @@ class WordPieceTokenizer:
         """
         return cls(read_vocabulary(path), lowercase)
 
+    def with_casing(self, lowercase: bool) -> "WordPieceTokenizer":
+        """The same vocabulary for text with capital letters, or without."""
+        return WordPieceTokenizer(self.pieces, lowercase, self.added)
+
     def save(self, path: str | Path) -> None:
         """Write `vocab.txt`, the same bytes on every system; an old file stays until it is done.
 
