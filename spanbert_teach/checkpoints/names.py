@@ -51,7 +51,7 @@ def layout_of(names: Iterable[str]) -> str | None:
     names = set(names)
     if any(name.startswith("decoder.bert.") for name in names):
         return "official"
-    if f"bert.{WORDS}" in names:
+    if f"bert.{WORDS}" in names or any(name.startswith("bert.embeddings.") for name in names):
         return "masked_lm"
     if WORDS in names:
         return "ours" if any(name.startswith(("mlm.", "sbo.")) for name in names) else "bert"

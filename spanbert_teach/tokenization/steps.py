@@ -235,8 +235,8 @@ class AddedToken:
     def from_json(cls, entry: object) -> "AddedToken":
         """An entry of a file, in which there may be more; a ValueError when it is no token."""
         wanted = {field.name: field.type for field in fields(cls)}
-        entry = entry if isinstance(entry, dict) else {"": entry}
-        given = {name: entry[name] for name in wanted if name in entry}
+        found = entry if isinstance(entry, dict) else {}
+        given = {name: found[name] for name in wanted if name in found}
         wrong = [name for name in given if type(given[name]) is not wanted[name]]
         if wrong or not {"content", "id"} <= given.keys():
             raise ValueError(
