@@ -68,7 +68,7 @@ def foreign_tokenizer(folder: Path, name: str, lowercase: bool | None) -> WordPi
     check_is_berts(path, content)
     check_settings(folder / SETTINGS, settings)
     pieces = read_vocabulary(folder / VOCAB) if (folder / VOCAB).is_file() else None
-    if content:
+    if path.is_file():
         listed = pieces_of(path, content)
         # The tokenizers library leaves white space at the end of a piece out of its file.
         if pieces is not None and [p.strip() for p in pieces] != [p.strip() for p in listed]:

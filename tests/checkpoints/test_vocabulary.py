@@ -198,6 +198,14 @@ def test_ids_that_are_no_row_of_numbers_are_said(tmp_path, to):
         load_tokenizer_of(folder)
 
 
+@pytest.mark.parametrize("content", [{}, {"model": {"type": "WordPiece"}}, {"model": []}])
+def test_a_tokenizer_json_without_a_vocabulary_is_said(tmp_path, content):
+    folder = folder_of(tmp_path / "a", theirs())
+    (folder / "tokenizer.json").write_text(json.dumps(content))
+    with pytest.raises(ValueError, match=r"another kind of tokenizer|model\.type=\[\]"):
+        load_tokenizer_of(folder)
+
+
 def test_two_vocabularies_in_one_folder_are_said(tmp_path):
     folder = folder_of(tmp_path / "a", theirs())
     (folder / "vocab.txt").write_text("\n".join(TOKENS))
