@@ -74,10 +74,20 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument(
         "--checkpoint", default="course", metavar="PATH_OR_NAME", help="default: course"
     )
+    add_casing(command)
     command.add_argument("--by", choices=("mlm", "sbo", "both"), help="one head only; default: all")
     command.add_argument("--top", type=int, default=5, help="guesses for each piece (5)")
     command.set_defaults(run=run_fill)
     return top
+
+
+def add_casing(command: argparse.ArgumentParser) -> None:
+    """Whether capital letters are kept, where it is not to be seen."""
+    command.add_argument(
+        "--lowercase",
+        action=argparse.BooleanOptionalAction,
+        help="small letters without accents, or not (as the model or its vocabulary shows)",
+    )
 
 
 def add_pretrain_options(command: argparse.ArgumentParser) -> None:
@@ -111,7 +121,10 @@ def add_pretrain_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--validation", nargs="+", default=(), metavar="FILE", help="text to measure on meanwhile"
     )
-    command.add_argument("--vocabulary", metavar="VOCAB", help="a vocab.txt (the course's)")
+    command.add_argument(
+        "--vocabulary", metavar="VOCAB", help="a vocab.txt (that of --start, or the course's)"
+    )
+    add_casing(command)
     command.add_argument("--start", metavar="PATH_OR_NAME", help="a checkpoint to go on from")
     command.add_argument("--steps", type=int, help="of the last stage of the preset")
     command.add_argument(
@@ -258,7 +271,7 @@ def run_fill(arguments: argparse.Namespace) -> int:
         from spanbert_teach.filling import HEADS, fill
 
     try:
-        model = load_model(arguments.checkpoint)
+        model = load_model(arguments.checkpoint, arguments.lowercase)
         ways = HEADS if arguments.by is None else (arguments.by,)
         if arguments.by is None and model.sbo is None:
             ways = ("mlm",)

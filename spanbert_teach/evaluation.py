@@ -205,7 +205,7 @@ def mlm_answers(model: SpanBert, held: HeldOut, hidden: Tensor | None = None) ->
     target = held.masked.mlm_targets[row, column]
     return joined(
         [
-            answers(model.mlm(hidden[r, c]), r, c, t, held.unknown)
+            answers(model.known(model.mlm(hidden[r, c])), r, c, t, held.unknown)
             for r, c, t in zip(*(x.split(PART) for x in (row, column, target)), strict=True)
         ]
     )
@@ -230,7 +230,11 @@ def sbo_answers(
     return joined(
         [
             answers(
-                model.sbo(hidden, batch, left, right, position), row, column, target, held.unknown
+                model.known(model.sbo(hidden, batch, left, right, position)),
+                row,
+                column,
+                target,
+                held.unknown,
             )
             for batch, left, right, position, row, column, target in zip(
                 *(x.split(PART) for x in (*columns, sbo.target)), strict=True

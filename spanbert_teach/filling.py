@@ -103,7 +103,10 @@ def fill(text: str, model: SpanBert, by: str = "mlm", top: int = 5) -> Filled:
     check_count("top", top, 1)
     tokenizer = model.tokenizer
     if tokenizer is None:
-        raise ValueError("The model has no tokenizer. Expected one, as from load_model().")
+        raise ValueError(
+            "The model has no tokenizer: it came without a vocabulary. Expected one, as from "
+            "load_model() where the folder has the vocab.txt that the model was trained with."
+        )
     encoding = tokenizer.encode(text)
     found = blanks_of(encoding.ids, tokenizer.id(MASK))
     if not found:
@@ -140,14 +143,15 @@ def states_of(ids: list[int], model: SpanBert) -> Tensor:
 
 
 def blank_shares(model: SpanBert, hidden: Tensor, start: int, end: int, by: str) -> Tensor:
-    """(pieces of the blank, vocabulary) probabilities, from hidden (1, length, hidden)."""
+    """(pieces of the blank, pieces) probabilities, from hidden (1, length, hidden)."""
     logs = []
     if by in ("mlm", "both"):
-        logs.append(model.mlm(hidden[0, start:end]).log_softmax(-1))
+        logs.append(model.known(model.mlm(hidden[0, start:end])).log_softmax(-1))
     if by in ("sbo", "both"):
         position = torch.arange(end - start, device=hidden.device)
         row, left, right = (torch.full_like(position, x) for x in (0, start - 1, end))
-        logs.append(model.sbo(hidden, row, left, right, position).log_softmax(-1))
+        logits = model.sbo(hidden, row, left, right, position)
+        logs.append(model.known(logits).log_softmax(-1))
     return torch.stack(logs).mean(0).softmax(-1)
 
 

@@ -183,6 +183,13 @@ class SpanBert(nn.Module):
         if self.sbo is not None:
             initialize_head(self.sbo, config, generator)
 
+    def known(self, logits: Tensor) -> Tensor:
+        """(targets, vocabulary) -> (targets, pieces): rows that belong to no piece are left out.
+
+        The word embeddings of some models have a few such rows, which round their number up.
+        """
+        return logits if self.tokenizer is None else logits[..., : len(self.tokenizer)]
+
     def forward(self, batch: MaskedBatch, attention_mask: Tensor | None = None) -> LossSums:
         """The losses of a masked batch, which is on the device of the model."""
         hidden = self.encoder(batch.input_ids, attention_mask).hidden

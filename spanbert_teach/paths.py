@@ -65,7 +65,8 @@ def may_write(folder: Path) -> bool:
 
 def elsewhere(error: OSError) -> str:
     """What could not be written, and how to choose another folder: for messages."""
-    return f"{str(error).rstrip('.')}. To keep your work in another folder, set {HOME_VARIABLE} to its path."
+    said = str(error).rstrip(".")
+    return f"{said}. To keep your work in another folder, set {HOME_VARIABLE} to its path."
 
 
 REASONS = {

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from spanbert_teach import cli
+from spanbert_teach import cli, filling
 from spanbert_teach.checkpoints import load_model, save_model
 from spanbert_teach.filling import fill
 from spanbert_teach.pretraining import LOG, SETTINGS, STATE, Settings
@@ -105,6 +105,18 @@ def test_options_reach_the_settings(capsys):
     assert load_model("other/checkpoint").encoder.config.vocab_size == 5000
     assert pretrain("--text", "my.txt", "--vocabulary", "vocab.txt", *start[:2]) == 1
     assert "with another vocabulary" in capsys.readouterr().out
+
+
+def test_small_letters_can_be_said(elsewhere, monkeypatch):
+    for option, lowercase in (("--lowercase", True), ("--no-lowercase", False)):
+        assert pretrain("--text", "my.txt", option, "--folder", f"run {option}") == 0
+        assert load_model(f"run {option}/checkpoint").tokenizer.lowercase is lowercase
+    asked = []
+    monkeypatch.setattr(filling, "fill", lambda text, model, by, top: asked.append(model) or "")
+    for option in ([], ["--lowercase"], ["--no-lowercase"]):
+        checkpoint = ["--checkpoint", "run --lowercase/checkpoint", "--by", "mlm"]
+        assert cli.main(["fill", BLANK, *checkpoint, *option]) == 0
+    assert [model.tokenizer.lowercase for model in asked] == [True, True, False]
 
 
 @pytest.mark.parametrize(

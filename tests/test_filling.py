@@ -28,9 +28,11 @@ TOKENIZER = WordPieceTokenizer([*SPECIAL_TOKENS, *WORDS, *PARTS, *".,", *"abcdef
 V = len(TOKENIZER)
 
 
-def model(positions: int = 15, tokenizer=TOKENIZER, dropout: float = 0.1, **options) -> SpanBert:
+def model(
+    positions: int = 15, tokenizer=TOKENIZER, dropout: float = 0.1, rows: int = 0, **options
+) -> SpanBert:
     config = SpanBertConfig(
-        vocab_size=len(tokenizer),
+        vocab_size=rows or len(tokenizer),
         hidden_size=32,
         num_hidden_layers=2,
         num_attention_heads=2,
@@ -126,6 +128,17 @@ def test_dropout_is_off_and_the_mode_stays(training):
     with pytest.raises(ZeroDivisionError):
         fill(TEXT, net)
     assert net.training is training
+
+
+@pytest.mark.parametrize("by", ["mlm", "sbo", "both"])
+def test_rows_that_are_no_piece_are_never_guessed(by):
+    """Some models round the rows of their word embeddings up."""
+    net = model(rows=V + 6)
+    with torch.no_grad():
+        net.mlm.bias[V:] = net.sbo.bias[V:] = 99.0
+    for blank in fill(TEXT, net, by, top=V + 6).blanks:
+        for place in shares(blank):
+            assert sum(place.values()) == pytest.approx(1, abs=1e-5)
 
 
 # --- the text ------------------------------------------------------------------------------------

@@ -22,6 +22,7 @@ from spanbert_teach.checkpoints.load import (
     load_encoder,
     load_model,
     load_tokenizer_of,
+    tokenizer_in,
 )
 from spanbert_teach.checkpoints.minilm import load_minilm
 from spanbert_teach.checkpoints.names import (
@@ -38,6 +39,7 @@ from spanbert_teach.checkpoints.names import (
     part_of,
 )
 from spanbert_teach.checkpoints.places import find_checkpoint, minilm_folder
+from spanbert_teach.checkpoints.vocabulary import casing_of_file
 from spanbert_teach.checkpoints.writing import save_checkpoint, save_model
 
 __all__ = [
@@ -48,6 +50,7 @@ __all__ = [
     "WORDS",
     "Checkpoint",
     "Stored",
+    "casing_of_file",
     "check_size",
     "copy_of",
     "find_checkpoint",
@@ -66,4 +69,5 @@ __all__ = [
     "part_of",
     "save_checkpoint",
     "save_model",
+    "tokenizer_in",
 ]

@@ -43,13 +43,14 @@ from spanbert_teach.checkpoints.sizes import (
 from spanbert_teach.model import SpanBertConfig
 
 # The order in which they are looked for. The last is the official SpanBERT with its heads.
-WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "model.pt")
-OTHER_WEIGHTS = (
-    "flax_model.msgpack",
-    "tf_model.h5",
-    "*.ckpt.index",
+WEIGHTS = (
+    "model.safetensors",
+    "model.safetensors.index.json",
+    "pytorch_model.bin",
     "pytorch_model.bin.index.json",
+    "model.pt",
 )
+OTHER_WEIGHTS = ("flax_model.msgpack", "tf_model.h5", "*.ckpt.index")
 TIED = 4  # times that a file of torch.save() may name the same numbers; BERT with heads: 3
 # What a file begins with when it is not what its name says.
 SIGNS = {
@@ -157,7 +158,7 @@ def open_weights(path: Path) -> dict[str, Stored]:
     """All tensors of a file by the file's own names; nothing is read but the list of them.
 
     Args:
-        path: of safetensors, of its index (in which case all its parts), or of torch.save().
+        path: of safetensors, of torch.save(), or of an index of either (then all its parts).
 
     Raises:
         OSError: the file is missing or may not be read.
@@ -177,7 +178,7 @@ def open_parts(index: Path) -> dict[str, Stored]:
     """The tensors of all files that an index names, each in the folder of the index."""
     parts = read_json(index).get("weight_map")
     if not isinstance(parts, dict) or not all(isinstance(part, str) for part in parts.values()):
-        raise ValueError(f"{str(index)!r} has no weight_map: it is no index of safetensors files.")
+        raise ValueError(f"{str(index)!r} has no weight_map: it is no index of files of weights.")
     tensors: dict[str, Stored] = {}
     for part in sorted(set(parts.values())):
         if Path(part).name != part:

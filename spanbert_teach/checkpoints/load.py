@@ -5,8 +5,6 @@ error: SpanBERT's folder on the hub does not say that it is cased, and tools tha
 Lessons `01_tokenization` and `04_encoder`; `spanbert-base-cased` is the standing example.
 """
 
-import re
-import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,15 +20,15 @@ from spanbert_teach.checkpoints.files import (
     find_weights,
     open_weights,
     read_config,
-    read_json,
 )
-from spanbert_teach.checkpoints.names import WORDS, check_copy, copy_of, our_name, our_names
+from spanbert_teach.checkpoints.names import WORDS, check_copy, copy_of, our_names
 from spanbert_teach.checkpoints.places import VOCABULARY, find_checkpoint
-from spanbert_teach.checkpoints.sizes import check_heads, check_tensors, in_order
+from spanbert_teach.checkpoints.sizes import check_heads, check_tensors
+from spanbert_teach.checkpoints.vocabulary import foreign_tokenizer
 from spanbert_teach.model import SpanBertEncoder
 from spanbert_teach.objectives import POSITION_SIZE, SBO_POSITIONS, SpanBert
 from spanbert_teach.paths import sha256
-from spanbert_teach.tokenization import SPECIAL_TOKENS, WordPieceTokenizer, read_vocabulary
+from spanbert_teach.tokenization import AddedToken, WordPieceTokenizer, read_vocabulary
 
 
 @dataclass(frozen=True)
@@ -95,16 +93,21 @@ def load_checkpoint(path_or_name: str | Path) -> Checkpoint:
     return Checkpoint(encoder, extras, tokenizer, record["provenance"] if record else {})
 
 
-def load_model(path_or_name: str | Path) -> SpanBert:
+def load_model(path_or_name: str | Path, lowercase: bool | None = None) -> SpanBert:
     """A pretrained model, in eval mode: encoder, masked-LM head, and SBO head if there is one.
+
+    With its tokenizer, where a vocabulary came with it.
 
     Args:
         path_or_name: as for `load_encoder`; a file that holds the heads.
+        lowercase: as for `load_tokenizer_of`.
 
     Raises:
-        OSError, ImportError, ValueError: as `load_checkpoint`; a file without a masked-LM head.
+        OSError, ImportError, ValueError: as `load_checkpoint` and `load_tokenizer_of`; a file
+            without a masked-LM head.
     """
-    checkpoint = load_checkpoint(path_or_name)
+    folder = find_checkpoint(path_or_name)
+    checkpoint = load_checkpoint(folder)
     parts = {name: checkpoint.part(name) for name in ("mlm", "sbo")}
     if "bias" not in parts["mlm"]:
         raise ValueError(
@@ -125,7 +128,7 @@ def load_model(path_or_name: str | Path) -> SpanBert:
     for name, head in (("mlm", model.mlm), ("sbo", model.sbo)):
         if head is not None:
             head.load_state_dict(parts[name] | {"decoder.weight": words})
-    model.tokenizer = checkpoint.tokenizer
+    model.tokenizer = tokenizer_in(folder, str(path_or_name), lowercase)
     return model.eval()
 
 
@@ -177,11 +180,6 @@ def widened(tensor: Tensor) -> Tensor:
 
 # --- The tokenizer that goes with a checkpoint ----------------------------------------------------
 
-UNCASED_NAME = re.compile("uncased|chinese", re.IGNORECASE)
-CASED_NAME = re.compile("spanbert|(?<!un)cased", re.IGNORECASE)
-# So many pieces show by their letters whether capitals were kept; fewer may lack them by chance.
-TELLING = 1000
-
 
 def load_tokenizer_of(
     path_or_name: str | Path, lowercase: bool | None = None
@@ -195,33 +193,53 @@ def load_tokenizer_of(
 
     Raises:
         FileNotFoundError: no checkpoint, or no vocabulary in it.
-        ValueError: the vocabulary is not the one of the weights, or nothing tells its casing.
+        ValueError: the vocabulary is not the one of the weights, or nothing tells its casing, or
+            this course's tokenizer would cut text in another way; what is named.
     """
     folder = find_checkpoint(path_or_name, only_vocabulary=True)
+    tokenizer = tokenizer_in(folder, str(path_or_name), lowercase)
+    if tokenizer is None:
+        own = read_config(folder)[1] is not None
+        raise FileNotFoundError(
+            f"The checkpoint {str(folder)!r} was saved without a vocabulary. Save it with "
+            "save_checkpoint(…, tokenizer=…)."
+            if own
+            else f"There is no vocabulary in {str(folder)!r}. Expected {' or '.join(VOCABULARY)}. "
+            "(The official SpanBERT archives have none: theirs is the vocab.txt of "
+            "bert-base-cased.)"
+        )
+    return tokenizer
+
+
+def tokenizer_in(
+    folder: Path, name: str, lowercase: bool | None = None
+) -> WordPieceTokenizer | None:
+    """The tokenizer in a folder, see `load_tokenizer_of`; None when there is no vocabulary in it.
+
+    Args:
+        name: by which the checkpoint was asked for: it may tell its casing.
+    """
     config, record = read_config(folder)
     if record is not None:
-        tokenizer = recorded_tokenizer(folder, record)
-        check_size(folder, tokenizer.tokens, config.vocab_size, "config.json")
-        return tokenizer if lowercase is None else WordPieceTokenizer(tokenizer.tokens, lowercase)
-    tokens = vocabulary_of(folder)
-    check_size(folder, tokens, *rows_of(folder, config.vocab_size))
-    if lowercase is None:
-        lowercase = casing(str(path_or_name), folder, tokens)
-    return WordPieceTokenizer(tokens, lowercase)
+        if record.get("vocabulary") is None:
+            return None
+        found = recorded_tokenizer(folder, record)
+        check_size(folder, found.tokens, config.vocab_size, "config.json")
+        return found if lowercase is None else found.with_casing(lowercase)
+    if not any((folder / file).is_file() for file in VOCABULARY):
+        return None
+    found = foreign_tokenizer(folder, name, lowercase)
+    check_size(folder, found.tokens, *rows_of(folder, config.vocab_size))
+    return found
 
 
 def recorded_tokenizer(folder: Path, record: dict) -> WordPieceTokenizer:
     """The tokenizer of a checkpoint of ours, which records vocabulary and casing.
 
     Raises:
-        FileNotFoundError, ValueError: no vocabulary, or not the one that was saved.
+        FileNotFoundError, ValueError: no vocabulary file, or not the one that was saved.
     """
     saved = record["vocabulary"]
-    if saved is None:
-        raise FileNotFoundError(
-            f"The checkpoint {str(folder)!r} was saved without a vocabulary. Save it with "
-            "save_checkpoint(…, tokenizer=…)."
-        )
     path = folder / saved["file"]
     tokens = read_vocabulary(path)
     if len(tokens) != saved["size"]:
@@ -235,101 +253,38 @@ def recorded_tokenizer(folder: Path, record: dict) -> WordPieceTokenizer:
             f"expected {saved['sha256'][:12]}…): ids would mean other pieces. Put the right "
             "vocab.txt back."
         )
-    return WordPieceTokenizer(tokens, record["lowercase"])
-
-
-def vocabulary_of(folder: Path) -> list[str]:
-    """The pieces of vocab.txt or, as transformers 5 saves them, of tokenizer.json."""
-    if (folder / "vocab.txt").is_file():
-        return read_vocabulary(folder / "vocab.txt")
-    path = folder / "tokenizer.json"
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"There is no vocabulary in {str(folder)!r}. Expected {' or '.join(VOCABULARY)}. (The "
-            "official SpanBERT archives have none: theirs is the vocab.txt of bert-base-cased.)"
-        )
-    model = read_json(path).get("model")
-    ids = model.get("vocab") if isinstance(model, dict) else None
-    if not isinstance(ids, dict) or model.get("type") != "WordPiece":
-        raise ValueError(f"{str(path)!r} is of another kind of tokenizer. Expected WordPiece.")
-    return in_order(path, ids)
+    try:
+        added = [AddedToken.from_json(token) for token in saved.get("added", [])]
+        return WordPieceTokenizer(tokens, record["lowercase"], added)
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{str(folder / 'config.json')!r}: {error}") from None
 
 
 def rows_of(folder: Path, vocab_size: int) -> tuple[int, str]:
     """The rows of the word embeddings, and where they were counted; without weights config's."""
     if any((folder / name).is_file() for name in WEIGHTS):
-        for name, tensor in open_weights(path := find_weights(folder)).items():
-            if our_name(name) == WORDS and tensor.shape:
-                return tensor.shape[0], f"{name!r} in {path.name!r}"
+        stored = open_weights(path := find_weights(folder))
+        with naming(path):
+            name = our_names(stored).get(WORDS)
+        if name and stored[name].shape:
+            return stored[name].shape[0], f"{name!r} in {path.name!r}"
     return vocab_size, "config.json"
 
 
-def check_size(folder: Path, tokens: Sequence[str], rows: int, where: str) -> None:
-    """Raise a ValueError when there is not a row for each piece.
+def enough_rows(size: int, rows: int) -> bool:
+    """Whether word embeddings of so many rows can be those of `size` pieces.
 
-    A few rows may be left over: some round the number up, to 64 or 128, for speed.
+    A few rows may be left over: some round the number up, to a multiple of 8, 64 or 128, for speed.
     """
-    size = len(tokens)
-    if rows not in {-(-size // multiple) * multiple for multiple in (1, 8, 64, 128)}:
+    return rows in {-(-size // multiple) * multiple for multiple in (1, 8, 64, 128)}
+
+
+def check_size(folder: Path | str, tokens: Sequence[str], rows: int, where: str) -> None:
+    """Raise a ValueError when there is not a row for each piece and added token."""
+    if not enough_rows(len(tokens), rows):
+        more = ", or one to which tokens were added (their file is missing)"
         raise ValueError(
-            f"The vocabulary in {str(folder)!r} has {size:,} pieces, but the word embeddings have "
-            f"{rows:,} rows ({where}): it is the vocabulary of another model."
+            f"The vocabulary in {str(folder)!r} has {len(tokens):,} pieces, but the word "
+            f"embeddings have {rows:,} rows ({where}): it is the vocabulary of another model"
+            f"{more if rows > len(tokens) else ''}."
         )
-
-
-def casing(name: str, folder: Path, tokens: Sequence[str]) -> bool:
-    """Whether the text has to be put into small letters first, by the best witness there is.
-
-    The pieces themselves, when there are enough; then the name (spanbert, -cased, -uncased,
-    chinese); then do_lower_case in tokenizer_config.json. A warning says when that file is wrong.
-
-    Raises:
-        ValueError: there is no witness.
-    """
-    path = folder / "tokenizer_config.json"
-    settings = read_json(path) if path.is_file() else {}
-    for setting, ours in {"tokenize_chinese_chars": True, "strip_accents": None}.items():
-        if settings.get(setting, ours) is not ours:
-            raise ValueError(
-                f"{str(path)!r} says {setting}={settings[setting]}: the tokenizer of this course "
-                "cannot do that, and the pieces would be others. Use the one of transformers."
-            )
-    said = settings.get("do_lower_case")
-    seen, why = casing_of_pieces(tokens), "its pieces show it"
-    if seen is None:
-        last = Path(name).name
-        seen, why = next(
-            (
-                (lower, "its name says so")
-                for pattern, lower in ((UNCASED_NAME, True), (CASED_NAME, False))
-                if pattern.search(last)
-            ),
-            (said, ""),
-        )
-    if not isinstance(seen, bool):
-        raise ValueError(
-            f"Nothing says whether {name!r} was trained with capital letters. Expected "
-            "do_lower_case in tokenizer_config.json, or load_tokenizer_of(…, lowercase=False) for "
-            "a cased model, lowercase=True for an uncased one."
-        )
-    if said is not None and said is not seen:
-        warnings.warn(
-            f"{str(path)!r} says do_lower_case={said}, but {name!r} is "
-            f"{'un' if seen else ''}cased ({why}): read with lowercase={seen}. "
-            f"load_tokenizer_of(…, lowercase={said}) overrules this.",
-            stacklevel=3,
-        )
-    return seen
-
-
-def casing_of_pieces(tokens: Sequence[str]) -> bool | None:
-    """True when the pieces are of small letters alone, False when many have capitals, else None.
-
-    None, too, for fewer than `TELLING` pieces with letters that come in two sizes.
-    """
-    words = [t for t in tokens if t not in SPECIAL_TOKENS and not t.startswith("[")]
-    telling = [t for t in words if t.lower() != t.upper()]
-    capitals = sum(t.lower() != t for t in telling)
-    if len(telling) < TELLING:
-        return None
-    return True if capitals == 0 else False if capitals > len(telling) / 50 else None

@@ -51,7 +51,7 @@ def layout_of(names: Iterable[str]) -> str | None:
     names = set(names)
     if any(name.startswith("decoder.bert.") for name in names):
         return "official"
-    if f"bert.{WORDS}" in names:
+    if f"bert.{WORDS}" in names or any(name.startswith("bert.embeddings.") for name in names):
         return "masked_lm"
     if WORDS in names:
         return "ours" if any(name.startswith(("mlm.", "sbo.")) for name in names) else "bert"
@@ -100,10 +100,13 @@ def is_counter(name: str) -> bool:
 def our_names(names: Iterable[str]) -> dict[str, str]:
     """Our name -> the file's name, for all tensors but counters and the copies of tied ones.
 
+    Where a file has a tied tensor by the name of its copy alone, that is its name.
+
     Raises:
         ValueError: two tensors of the file would get the same name; both are given.
     """
     found: dict[str, str] = {}
+    names = list(names)
     for name in names:
         if copy_of(name) or is_counter(name):
             continue
@@ -114,6 +117,9 @@ def our_names(names: Iterable[str]) -> dict[str, str]:
                 "the file mixes two layouts. Expected one of the two."
             )
         found[ours] = name
+    for name in names:
+        if ours := copy_of(name):
+            found.setdefault(ours, name)
     return found
 
 

@@ -36,6 +36,7 @@ SHORT = {name.partition("/")[2]: name for name in HUB if name.startswith("google
 LICENCES = {"SpanBERT": " Their licence is CC BY-NC 4.0: not for commercial use."}
 HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 VOCABULARY = ("vocab.txt", "tokenizer.json")
+BESIDE_IT = ("tokenizer_config.json", "added_tokens.json")  # what else tells how text is cut
 
 
 def find_checkpoint(path_or_name: str | Path, only_vocabulary: bool = False) -> Path:
@@ -151,7 +152,7 @@ def fetch(get, name: str, wanted: tuple[str, ...], not_found: type[Exception], *
     found = Path(get_one(get, name, wanted, not_found, **how))
     if found.name.endswith(".index.json"):
         raise NoSuchFile("has its weights in several files; copy the folder and give its path")
-    for extra in ("tokenizer_config.json", *VOCABULARY):
+    for extra in (*BESIDE_IT, *VOCABULARY):
         try:
             get(name, extra, **how)
         except not_found:

@@ -12,6 +12,7 @@ import secrets
 import shutil
 import time
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 
 from safetensors import SafetensorError
@@ -26,6 +27,7 @@ from spanbert_teach.checkpoints.files import (
     in_memory,
     read_json,
 )
+from spanbert_teach.checkpoints.load import enough_rows
 from spanbert_teach.checkpoints.names import ENCODER_PARTS
 from spanbert_teach.checkpoints.sizes import check_heads
 from spanbert_teach.model import SpanBertConfig, SpanBertEncoder
@@ -120,8 +122,14 @@ def write_files(
         path = folder / "vocab.txt"
         tokenizer.save(path)
         record["lowercase"] = tokenizer.lowercase
-        record["vocabulary"] = {"file": path.name, "size": len(tokenizer), "sha256": sha256(path)}
+        size, added = len(tokenizer.pieces), [asdict(token) for token in tokenizer.added]
+        record["vocabulary"] = {"file": path.name, "size": size, "sha256": sha256(path)}
         settings = {"tokenizer_class": "BertTokenizer", "do_lower_case": tokenizer.lowercase}
+        if added:
+            record["vocabulary"]["added"] = added
+            settings["added_tokens_decoder"] = {
+                str(token["id"]): {n: token[n] for n in token if n != "id"} for token in added
+            }
         text = json.dumps(settings, indent=2) + "\n"
         (folder / "tokenizer_config.json").write_bytes(text.encode())
     (folder / "config.json").write_bytes(config_text(config, record).encode())
@@ -188,7 +196,7 @@ def save_checkpoint(
         raise ValueError(f"provenance is {provenance!r}. Expected a dictionary.")
     if tokenizer is not None:
         rows = encoder.config.vocab_size
-        if len(tokenizer) != rows:
+        if not enough_rows(len(tokenizer), rows):
             raise ValueError(
                 f"The tokenizer has {len(tokenizer):,} pieces, but the encoder's word embeddings "
                 f"have {rows:,} rows: it is not the one that the encoder was trained with."

@@ -22,7 +22,14 @@ from pathlib import Path
 import torch
 from torch import distributed, nn
 
-from spanbert_teach.checkpoints import check_size, load_model, save_model
+from spanbert_teach.checkpoints import (
+    casing_of_file,
+    check_size,
+    find_checkpoint,
+    load_model,
+    save_model,
+    tokenizer_in,
+)
 from spanbert_teach.device import choose_device, choose_precision
 from spanbert_teach.evaluation import HeldOut
 from spanbert_teach.model import SpanBertConfig
@@ -66,7 +73,7 @@ from spanbert_teach.pretraining.watch import (
     held_out_questions,
     measure,
 )
-from spanbert_teach.tokenization import WordPieceTokenizer, load_tokenizer
+from spanbert_teach.tokenization import WordPieceTokenizer, load_tokenizer, read_vocabulary
 
 # --- The model that a run begins with -------------------------------------------------------------
 
@@ -82,6 +89,46 @@ def sinusoids(rows: int, size: int, amplitude: float = 0.04) -> torch.Tensor:
     return amplitude * torch.stack([angle.sin(), angle.cos()], dim=-1).flatten(1)[:, :size]
 
 
+def run_tokenizer(settings: Settings) -> WordPieceTokenizer:
+    """The tokenizer of a run: that of the checkpoint it starts from, or of its vocabulary file.
+
+    Capital letters are kept or not as `settings.lowercase` says; else as the checkpoint was
+    trained; else as the pieces of the vocabulary file show, or its name, when there are few; else
+    they are kept. With neither checkpoint nor file it is the course's own.
+
+    Raises:
+        OSError, ValueError: no such file; none of the two has a vocabulary, or both have and they
+            differ; see also `load_tokenizer_of`.
+    """
+    start, file, lowercase = settings.start, settings.vocabulary, settings.lowercase
+    trained = None
+    if start is not None:
+        trained = tokenizer_in(find_checkpoint(start), start, lowercase)
+    if file is None:
+        if start is not None and trained is None:
+            raise ValueError(
+                f"{start!r} has no vocabulary, so nothing says what its ids mean. Give the one "
+                "that it was trained with: `vocabulary`, on the command line --vocabulary VOCAB."
+            )
+        return trained or load_tokenizer().with_casing(bool(lowercase))
+    pieces = read_vocabulary(file)
+    if trained is not None:
+        check_same_pieces(settings, trained.pieces, pieces)
+        return trained
+    if lowercase is None:
+        lowercase = casing_of_file(file, pieces)
+    return WordPieceTokenizer(pieces, bool(lowercase))
+
+
+def check_same_pieces(settings: Settings, trained: list[str], pieces: list[str]) -> None:
+    """Raise a ValueError when a run would read other pieces than its start was trained with."""
+    if trained != pieces:
+        raise ValueError(
+            f"{settings.start!r} was trained with another vocabulary. Expected the one of this "
+            "run: give its vocab.txt as `vocabulary`, or none, and its own is used."
+        )
+
+
 def new_model(settings: Settings, tokenizer: WordPieceTokenizer) -> SpanBert:
     """A model with fresh weights, or with those of `settings.start`; a head it lacks is fresh."""
     generator = torch.Generator().manual_seed(settings.seed)
@@ -92,7 +139,7 @@ def new_model(settings: Settings, tokenizer: WordPieceTokenizer) -> SpanBert:
             table = model.encoder.embeddings.position_embeddings.weight
             table.data = sinusoids(*table.shape)
     else:
-        old = load_model(settings.start)
+        old = load_model(settings.start, settings.lowercase)
         config = replace(old.encoder.config, **dict.fromkeys(DROPOUTS, settings.dropout))
         check_start(settings, config, old.tokenizer, tokenizer)
         model = SpanBert(config, sbo=sbo, generator=generator)
@@ -115,11 +162,8 @@ def check_start(
     if trained is None:
         name = settings.vocabulary or "this course"
         check_size(name, tokenizer.tokens, config.vocab_size, f"of {settings.start!r}")
-    elif (trained.tokens, trained.lowercase) != (tokenizer.tokens, tokenizer.lowercase):
-        raise ValueError(
-            f"{settings.start!r} was trained with another vocabulary. Expected the one of this "
-            "run: give its vocab.txt as `vocabulary`."
-        )
+    else:
+        check_same_pieces(settings, trained.pieces, tokenizer.pieces)
     longest = max(stage.length for stage in settings.stages)
     if longest > config.max_position_embeddings:
         raise ValueError(
@@ -249,11 +293,7 @@ class Loop:
         self.precision = (
             choose_precision(self.device) if settings.precision == "auto" else settings.precision
         )
-        self.tokenizer = (
-            load_tokenizer()
-            if settings.vocabulary is None
-            else WordPieceTokenizer.load(settings.vocabulary)
-        )
+        self.tokenizer = run_tokenizer(settings)
         self.batches = Batches.from_text(settings, self.tokenizer)
         self.batches.check_shares(processes())
         self.batches.check_unknown(unknown_share)

@@ -48,7 +48,9 @@ class Settings:
         validation: the same, for measuring on the way; none: the course's validation split when
             the text is the course's, else nothing is measured.
         text_field: the name of the text in files of records, such as JSON lines and tables.
-        vocabulary: a `vocab.txt`; None: the course's.
+        vocabulary: a `vocab.txt`; None: that of `start`, or the course's.
+        lowercase: small letters without accents, for an uncased vocabulary; None: as `start` was
+            trained, or as the vocabulary shows (see `run_tokenizer`).
         layers, hidden, heads: of a new encoder; the feed-forward network has 4 * hidden.
         start: a checkpoint to go on from, whose encoder and heads are taken; None: a new model.
         positions: a new model's position table starts "random", N(0, 0.02) as BERT's, or
@@ -72,6 +74,7 @@ class Settings:
     validation: tuple[str, ...] = ()
     text_field: str = "text"
     vocabulary: str | None = None
+    lowercase: bool | None = None
     layers: int = 4
     hidden: int = 256
     heads: int = 4

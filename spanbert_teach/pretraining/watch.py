@@ -140,7 +140,7 @@ def film_frame(model: SpanBert, tokenizer: WordPieceTokenizer) -> dict[str, np.n
     model.train(training)
     frame = {"attention": (torch.cat(seen) * 255).round().byte().cpu().numpy()}
     for head, scores in logits.items():
-        share, top = scores.softmax(-1).topk(TOP)
+        share, top = model.known(scores).softmax(-1).topk(TOP)
         frame[f"{head}_top"] = top.to(torch.int32).cpu().numpy()
         frame[f"{head}_share"] = share.half().cpu().numpy()
     return frame

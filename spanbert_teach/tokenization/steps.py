@@ -12,7 +12,7 @@ import re
 import string
 import unicodedata
 from collections.abc import Container, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 UNKNOWN = "[UNK]"
@@ -204,6 +204,144 @@ def text_pieces(text: str, vocabulary: Container[str], lowercase: bool = False) 
             moved = Word(word.text, tuple(shift + position for position in word.positions))
             pieces += word_pieces(moved, vocabulary)
     return pieces
+
+
+# --- Tokens that were added to a finished vocabulary ----------------------------------------------
+
+
+@dataclass(frozen=True)
+class AddedToken:
+    """A token beside the pieces, such as a marker "<e1>": it is found in the text and never cut.
+
+    Attributes:
+        content: the token, as it is written in the text; spaces may be in it.
+        id: its number, behind those of the pieces, or that of a piece which is written the same.
+        single_word: only where no letter, digit or "_" touches it.
+        lstrip, rstrip: white space before it (behind it) belongs to it.
+        normalized: looked for in the cleaned text, which for an uncased vocabulary is of small
+            letters without accents; False: in the text as it stands.
+        special: for transformers, which leaves it out of decoded text; here it changes nothing.
+    """
+
+    content: str
+    id: int
+    single_word: bool = False
+    lstrip: bool = False
+    rstrip: bool = False
+    normalized: bool = True
+    special: bool = False
+
+    @classmethod
+    def from_json(cls, entry: object) -> "AddedToken":
+        """An entry of a file, in which there may be more; a ValueError when it is no token."""
+        wanted = {field.name: field.type for field in fields(cls)}
+        found = entry if isinstance(entry, dict) else {}
+        given = {name: found[name] for name in wanted if name in found}
+        wrong = [name for name in given if type(given[name]) is not wanted[name]]
+        if wrong or not {"content", "id"} <= given.keys():
+            raise ValueError(
+                f"{entry!r} is no added token. Expected its content, its id and, for all else, "
+                "true or false."
+            )
+        return cls(**given)
+
+
+def normal_letters(text: str, lowercase: bool) -> list[tuple[str, int, int]]:
+    """The text in which `normalized` tokens are looked for, each letter with its start and end.
+
+    Cleaned, ideographs between spaces; with lowercase in small letters and without accents.
+    """
+    letters = clean(text)
+    if lowercase:
+        letters = lower_case(strip_accents(letters))
+    spaced = []
+    for char, at in letters:
+        letter = (char, at, at + 1)
+        chinese = is_chinese(char)
+        spaced += [(" ", at, at), letter, (" ", at + 1, at + 1)] if chinese else [letter]
+    return spaced
+
+
+def in_a_word(char: str) -> bool:
+    """Whether a regular expression of Unicode (UTS 18) takes the character for part of a word.
+
+    Python's own takes ² for one and an accent for none.
+    """
+    kind = category(char)
+    return kind[0] in "LM" or kind in ("Nd", "Nl", "Pc") or char in "\u200c\u200d"
+
+
+def find_added(text: str, tokens: dict[str, AddedToken]) -> list[tuple[AddedToken, int, int]]:
+    """Where tokens stand in a text, with start and end: from the left, the longest first.
+
+    Args:
+        tokens: by what is looked for.
+    """
+    forms = sorted(tokens, key=len, reverse=True)
+    found, before = [], 0
+    for match in re.finditer("|".join(map(re.escape, forms)), text) if forms else ():
+        token, (start, end) = tokens[match[0]], match.span()
+        neighbours = text[max(start - 1, 0) : start] + text[end : end + 1]
+        if token.single_word and any(map(in_a_word, neighbours)):
+            continue
+        if token.lstrip:
+            start = max(before, len(text[:start].rstrip()))
+        if token.rstrip:
+            end = len(text) - len(text[end:].lstrip())
+        found.append((token, start, end))
+        before = end
+    return found
+
+
+def forms_of(
+    tokens: Sequence[AddedToken], lowercase: bool
+) -> tuple[dict[str, AddedToken], dict[str, AddedToken]]:
+    """What is looked for in the text as it stands, and what in its `normal_letters`."""
+    raw = {token.content: token for token in tokens if not token.normalized}
+    normalized: dict[str, AddedToken] = {}
+    for token in (token for token in tokens if token.normalized):
+        if form := "".join(char for char, _, _ in normal_letters(token.content, lowercase)):
+            normalized.setdefault(form, token)
+    return raw, normalized
+
+
+def split_added(
+    text: str,
+    raw: dict[str, AddedToken],
+    normalized: dict[str, AddedToken],
+    lowercase: bool = False,
+) -> list[tuple[AddedToken | None, int, int]]:
+    """Cut a text around added tokens: first those of the text as it stands, then the normalized.
+
+    Args:
+        raw, normalized: see `forms_of`.
+
+    Returns:
+        (token, start, end) in order, with None for what stands between two tokens.
+    """
+    parts = []
+    for token, start, end in with_gaps(find_added(text, raw), 0, len(text)):
+        found = []
+        if token is None and normalized:
+            letters = normal_letters(text[start:end], lowercase)
+            found = [
+                (found, start + letters[first][1], start + letters[last - 1][2])
+                for found, first, last in find_added("".join(c for c, _, _ in letters), normalized)
+            ]
+        parts += with_gaps(found, start, end) if token is None else [(token, start, end)]
+    return parts
+
+
+def with_gaps(
+    found: list[tuple[AddedToken, int, int]], start: int, end: int
+) -> list[tuple[AddedToken | None, int, int]]:
+    """Tokens between `start` and `end`, and what stands between them as None."""
+    parts: list[tuple[AddedToken | None, int, int]] = []
+    for token, first, last in found:
+        parts += [(None, start, first)] if start < first else []
+        parts.append((token, first, last))
+        start = last
+    return [*parts, (None, start, end)] if start < end else parts
 
 
 # --- Unicode, the same under every version of Python ----------------------------------------------

@@ -22,10 +22,15 @@ from typing import NamedTuple
 from spanbert_teach.paths import data_path, write_whole
 from spanbert_teach.tokenization.steps import (
     BETWEEN_SPACES,
+    SPECIAL_TOKENS,
     UNKNOWN,
+    AddedToken,
     Piece,
     Word,
+    forms_of,
     refuse_surrogates,
+    split_added,
+    split_words,
     text_pieces,
     word_pieces,
 )
@@ -142,14 +147,34 @@ class WordPieceTokenizer:
         vocabulary: the pieces in the order of their ids, as BERT's `vocab.txt` has them.
         lowercase: True for an uncased vocabulary: small letters, no accents. A model that was
             trained cased reads nonsense with it, and the other way round; nothing can check that.
+        added: tokens that were added to it later: `tokens` has them behind the pieces.
     """
 
-    def __init__(self, vocabulary: Sequence[str], lowercase: bool = False):
+    def __init__(
+        self,
+        vocabulary: Sequence[str],
+        lowercase: bool = False,
+        added: Sequence[AddedToken] = (),
+    ):
         check_vocabulary(vocabulary)
-        self.tokens = list(vocabulary)
+        self.added = tuple(sorted(added, key=lambda token: token.id))
+        self.tokens = [*vocabulary, *new_tokens(vocabulary, self.added)]
         self.vocabulary = {token: number for number, token in enumerate(self.tokens)}
         self.lowercase = lowercase
+        self._pieces = {token: number for number, token in enumerate(vocabulary)}
+        known = {token.content for token in self.added}
+        specials = [  # they compete with added tokens for the same letters
+            AddedToken(token, self._pieces[token], normalized=False)
+            for token in SPECIAL_TOKENS
+            if token in self._pieces and token not in known
+        ]
+        self._forms = forms_of([*specials, *self.added], lowercase)
         self._remembered: dict[str, Row] = {}
+
+    @property
+    def pieces(self) -> list[str]:
+        """The tokens that words are cut into: all but the added ones."""
+        return self.tokens[: len(self._pieces)]
 
     @classmethod
     def load(cls, path: str | Path, lowercase: bool = False) -> "WordPieceTokenizer":
@@ -160,9 +185,16 @@ class WordPieceTokenizer:
         """
         return cls(read_vocabulary(path), lowercase)
 
+    def with_casing(self, lowercase: bool) -> "WordPieceTokenizer":
+        """The same vocabulary for text with capital letters, or without."""
+        return WordPieceTokenizer(self.pieces, lowercase, self.added)
+
     def save(self, path: str | Path) -> None:
-        """Write `vocab.txt`, the same bytes on every system; an old file stays until it is done."""
-        write_vocabulary(path, self.tokens)
+        """Write `vocab.txt`, the same bytes on every system; an old file stays until it is done.
+
+        Added tokens have no place in it.
+        """
+        write_vocabulary(path, self.pieces)
 
     def __len__(self) -> int:
         return len(self.tokens)
@@ -249,29 +281,48 @@ class WordPieceTokenizer:
         return {token: self.id(token) for token in ("[CLS]", "[SEP]")}
 
     def _row(self, text: str) -> Row:
-        """The pieces of a text; what stands between two spaces is cut once and remembered."""
+        """The pieces of a text, and the added tokens in it, which are one piece each."""
         refuse_surrogates(text)
         row = Row([], [], [], [])
+        if not self.added:
+            self._extend(row, text, 0)
+            return row
+        for token, start, end in split_added(text, *self._forms, self.lowercase):
+            if token is None:
+                self._extend(row, text[start:end], start)
+            else:
+                one = Row([token.id], [token.content], [(start, end)], [True])
+                for values, value in zip(row, one, strict=True):
+                    values += value
+        return row
+
+    def _extend(self, row: Row, text: str, shift: int) -> None:
+        """Add the pieces of a part of a text, from position `shift` on, to a row.
+
+        What stands between two spaces is cut once and remembered.
+        """
         ids, tokens, offsets, starts = row
         remembered = self._remembered
         for match in BETWEEN_SPACES.finditer(text):
-            chunk, at = match[0], match.start()
+            chunk, at = match[0], shift + match.start()
             found = remembered.get(chunk) or self._chunk(chunk)
             ids += found.ids
             tokens += found.tokens
             for start, end in found.offsets:
                 offsets.append((at + start, at + end))
             starts += found.word_starts
-        return row
 
     def _chunk(self, chunk: str) -> Row:
         """The row of what stands between two spaces, by the rules of `steps`."""
         if PLAIN.fullmatch(chunk):
             words = [(match[0], match.start()) for match in PLAIN_WORD.finditer(chunk)]
             pieces = [piece for word, at in words for piece in self._plain_word(word, at)]
+        elif self.added:  # special tokens were looked for together with the added ones
+            words = split_words(chunk, self.lowercase)
+            pieces = [piece for word in words for piece in word_pieces(word, self._pieces)]
         else:
-            pieces = text_pieces(chunk, self.vocabulary, self.lowercase)
-        ids = [self.vocabulary[piece.token] for piece in pieces]
+            pieces = text_pieces(chunk, self._pieces, self.lowercase)
+        ids = [self._pieces[piece.token] for piece in pieces]
         row = Row(
             ids,
             [self.tokens[id] for id in ids],  # the same string each time: it is remembered often
@@ -284,7 +335,30 @@ class WordPieceTokenizer:
 
     def _plain_word(self, word: str, at: int) -> list[Piece]:
         word = word.lower() if self.lowercase else word
-        return word_pieces(Word(word, range(at, at + len(word))), self.vocabulary)
+        return word_pieces(Word(word, range(at, at + len(word))), self._pieces)
+
+
+def new_tokens(pieces: Sequence[str], added: Sequence[AddedToken]) -> list[str]:
+    """The added tokens that are no pieces, in the order of their ids, which go on from the pieces'.
+
+    Args:
+        added: in the order of their ids.
+
+    Raises:
+        ValueError: an id that is taken or leaves a gap, or a token that has two.
+    """
+    new: list[str] = []
+    for token in added:
+        size = len(pieces) + len(new)
+        if 0 <= token.id < len(pieces) and pieces[token.id] == token.content:
+            continue  # a piece that was added once more is found in the text from then on
+        if token.id != size or not token.content or token.content in [*pieces, *new]:
+            raise ValueError(
+                f"The added token {token.content!r} has the id {token.id}. Expected a token that "
+                f"is not there yet, with the id {size:,}: added tokens follow the pieces."
+            )
+        new.append(token.content)
+    return new
 
 
 def load_tokenizer() -> WordPieceTokenizer:
@@ -306,8 +380,9 @@ def check_vocabulary(tokens: Sequence[str], name: str = "The vocabulary") -> Non
         raise ValueError(f"{name} has no {UNKNOWN}.{looks_like} {EXPECTED}")
     lines: dict[str, int] = {}
     for line, token in enumerate(tokens, 1):
-        if not BETWEEN_SPACES.fullmatch(token):
-            raise ValueError(f"{name} has white space or nothing in line {line}: {token!r}.")
+        if not token or "\n" in token or "\r" in token:  # all else has been a piece somewhere
+            what = "a line end within a piece" if token else "nothing"
+            raise ValueError(f"{name} has {what} in line {line}: {token!r}.")
         if token in lines:
             raise ValueError(
                 f"{name} has {token!r} in line {lines[token]} and in line {line}, "

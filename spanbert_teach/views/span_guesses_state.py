@@ -104,7 +104,7 @@ def own_shares(
     given = (hidden, row, left, right, position, head.positions.weight)
     vector = own_vector(function, given, expected)
     same = torch.allclose(vector, expected, rtol=SAME, atol=SAME)
-    return head.logits(vector).softmax(-1), same
+    return model.known(head.logits(vector)).softmax(-1), same
 
 
 def answer(shares: Tensor, targets: Sequence[int], tokens: Sequence[str], top: int) -> dict:

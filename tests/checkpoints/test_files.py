@@ -35,6 +35,22 @@ def test_weights_in_several_files(tmp_path):
         load_encoder(folder)
 
 
+def test_a_torch_file_in_several_files(tmp_path):
+    """As transformers wrote large models before safetensors: pytorch_model.bin.index.json."""
+    tensors = tiny().state_dict()
+    folder = write_folder(tmp_path / "parts", {"none": torch.ones(1)})
+    (folder / "model.safetensors").unlink()
+    parts = {n: f"pytorch_model-0000{1 + (i > 9)}-of-00002.bin" for i, n in enumerate(tensors)}
+    for part in set(parts.values()):
+        torch.save({n: tensors[n] for n in tensors if parts[n] == part}, folder / part)
+    index = folder / "pytorch_model.bin.index.json"
+    index.write_text(json.dumps({"metadata": {}, "weight_map": parts}))
+    assert_same(load_encoder(folder).state_dict(), tensors)
+    (folder / "pytorch_model-00001-of-00002.bin").unlink()
+    with pytest.raises(FileNotFoundError, match=r"names 'pytorch_model-00001.*not there"):
+        load_encoder(folder)
+
+
 # --- bad checkpoints -----------------------------------------------------------------------------
 
 

@@ -6,10 +6,18 @@ import pytest
 import torch
 from transformers import BertConfig, BertForMaskedLM, BertModel
 
-from spanbert_teach.checkpoints import layout_of, load_checkpoint, load_encoder, our_name
+from spanbert_teach.checkpoints import (
+    WORDS,
+    layout_of,
+    load_checkpoint,
+    load_encoder,
+    load_tokenizer_of,
+    our_name,
+)
+from spanbert_teach.checkpoints.names import MLM as HEAD
 
 from .layouts import from_layout, name_in, official, to_layout
-from .tiny import MLM, SBO, TINY, H, assert_same, heads, tiny, write_folder
+from .tiny import MLM, SBO, TINY, TOKENS, H, assert_same, heads, tiny, write_folder
 
 
 def test_the_official_names_both_ways():
@@ -49,6 +57,23 @@ def test_every_layout_and_back(layout):
 def test_two_names_of_one_tensor_are_refused():
     with pytest.raises(ValueError, match=r"'a\.LayerNorm\.gamma' and 'bert\.a\.LayerNorm\.weight'"):
         from_layout({"a.LayerNorm.gamma": torch.ones(1), "bert.a.LayerNorm.weight": torch.ones(1)})
+
+
+@pytest.mark.parametrize("alone", ["decoder.weight", "decoder.bias", "both"])
+def test_a_tied_tensor_by_its_other_name_alone_is_found(tmp_path, alone):
+    """Who stores a tied tensor once may keep either name."""
+    ours = tiny().state_dict() | heads(MLM)
+    tensors = to_layout(ours, "masked_lm")
+    for name, other in (("decoder.weight", f"bert.{WORDS}"), ("decoder.bias", f"{HEAD}.bias")):
+        if alone in (name, "both"):
+            assert f"{HEAD}.{name}" in tensors
+            del tensors[other]
+    folder = write_folder(tmp_path / "tied", tensors)
+    found = load_checkpoint(folder)
+    assert_same(found.encoder.state_dict() | found.extras, ours)
+    assert layout_of(tensors) == "masked_lm"
+    (folder / "vocab.txt").write_text("\n".join(TOKENS))
+    assert len(load_tokenizer_of(folder, lowercase=False)) == len(TOKENS)
 
 
 def test_a_decoder_of_its_own_is_said(tmp_path):

@@ -64,6 +64,7 @@ def hub(tmp_path, monkeypatch):
 def test_spanbert_by_its_name(hub, capsys, monkeypatch):
     assert not load_tokenizer_of("SpanBERT/spanbert-base-cased").lowercase
     assert "pytorch_model.bin" not in hub.asked, "a vocabulary needs no weights"
+    assert "added_tokens.json" in hub.asked
     capsys.readouterr()
     encoder = load_encoder("SpanBERT/spanbert-base-cased")
     said = capsys.readouterr().out

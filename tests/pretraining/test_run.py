@@ -5,26 +5,38 @@ import json
 import math
 import os
 import signal
+import string
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from transformers import BertConfig, BertForMaskedLM
 
-from spanbert_teach.checkpoints import save_model
+from spanbert_teach.checkpoints import load_model, load_tokenizer_of, save_model
 from spanbert_teach.corpus import Block, BlockTable, blocks
-from spanbert_teach.evaluation import hidden_states, hide, sbo_answers, shuffled_boundaries
+from spanbert_teach.evaluation import (
+    hidden_states,
+    hide,
+    mlm_answers,
+    sbo_answers,
+    shuffled_boundaries,
+)
+from spanbert_teach.filling import fill
+from spanbert_teach.model import SpanBertConfig
+from spanbert_teach.objectives import SpanBert
 from spanbert_teach.pretraining import LOG, STATE, Run, Stage, pretrain
 from spanbert_teach.pretraining import run as run_module
-from spanbert_teach.pretraining.run import Loop, Stop, new_model, sinusoids
-from spanbert_teach.pretraining.watch import film_steps
+from spanbert_teach.pretraining.run import Loop, Stop, new_model, run_tokenizer, sinusoids
+from spanbert_teach.pretraining.watch import film_frame, film_steps, held_out_questions
 from spanbert_teach.reading import read_documents
-from spanbert_teach.tokenization import WordPieceTokenizer
+from spanbert_teach.tokenization import WordPieceTokenizer, load_tokenizer
 
 from .runs import (
     STEPS,
+    TEXT,
     TOKENIZER,
     ask_to_stop,
     assert_same_run,
@@ -358,15 +370,112 @@ def test_a_run_can_start_from_another(tiny, tmp_path):
     assert torch.equal(taken.sbo.linear1.weight, run.model.sbo.linear1.weight.half().float())
 
 
+def uncased(path: Path, rows: int | None = None) -> SpanBert:
+    """A model of small letters, saved as a checkpoint of ours; rows of its word embeddings."""
+    tokenizer = WordPieceTokenizer(TOKENIZER.tokens, lowercase=True)
+    sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
+    config = SpanBertConfig(rows or len(tokenizer), **sizes, intermediate_size=64)
+    model = SpanBert(config, generator=torch.Generator().manual_seed(1))
+    model.tokenizer = tokenizer
+    save_model(path, model, provenance={})
+    return model
+
+
+@pytest.fixture
+def capitals(tmp_path) -> tuple[str]:
+    """The text with capital letters, which no piece of its vocabulary has."""
+    path = tmp_path / "capitals.txt"
+    path.write_text("\n\n".join(TEXT).upper() + "\n", encoding="utf-8")
+    return (str(path),)
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_vocabulary_and_casing_come_from_the_checkpoint(tiny, tmp_path, capitals, own):
+    """With its vocabulary named as the run's, too, and without."""
+    if own:
+        uncased(tmp_path / "start")
+    else:
+        foreign(tmp_path / "start", do_lower_case=True)
+    for vocabulary in (tiny().vocabulary, None):
+        settings = tiny(start=str(tmp_path / "start"), text=capitals, vocabulary=vocabulary)
+        loop = Loop(settings)
+        assert loop.tokenizer.lowercase and loop.tokenizer.tokens == TOKENIZER.tokens
+        assert not any((table.ids == TOKENIZER.id("[UNK]")).any() for table in loop.batches.tables)
+    run = tmp_path / f"run of {own}"
+    pretrain(settings, run)
+    assert load_tokenizer_of(run / "checkpoint").lowercase
+
+
+def foreign(path: Path, rows: int | None = None, vocabulary: bool = True, **said) -> None:
+    """A BERT of transformers, with the vocabulary of the text."""
+    sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
+    config = BertConfig(vocab_size=rows or len(TOKENIZER), intermediate_size=64, **sizes)
+    BertForMaskedLM(config).save_pretrained(path)
+    if vocabulary:
+        TOKENIZER.save(path / "vocab.txt")
+        (path / "tokenizer_config.json").write_text(json.dumps(said))
+
+
+def test_a_foreign_start_without_a_vocabulary_is_refused(tiny, tmp_path):
+    """Of the same size as the course's: its ids would be read as other pieces."""
+    foreign(tmp_path / "start", rows=len(load_tokenizer()), vocabulary=False)
+    settings = tiny(start=str(tmp_path / "start"), vocabulary=None)
+    with pytest.raises(ValueError, match=r"start' has no vocabulary, .*--vocabulary VOCAB"):
+        pretrain(settings, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_casing_of_a_vocabulary_file_is_seen_said_or_in_its_name(tiny, tmp_path, capitals):
+    path = tmp_path / "uncased.txt"
+    TOKENIZER.save(path)
+    plain = tiny().vocabulary
+    for settings, lowercase in (
+        (tiny(vocabulary=str(path)), True),
+        (tiny(vocabulary=str(path), lowercase=False), False),
+        (tiny(), False),
+        (tiny(lowercase=True), True),
+        (tiny(vocabulary=None), False),
+        (tiny(vocabulary=None, lowercase=True), True),
+    ):
+        assert run_tokenizer(settings).lowercase is lowercase, settings
+    words = [f"{a}{b}" for a in string.ascii_lowercase for b in string.ascii_lowercase]
+    many = [*TOKENIZER.tokens, *(w for w in words if w not in TOKENIZER.tokens)]
+    many += [f"x{w}" for w in words]
+    Path(tmp_path / "vocab.txt").write_text("\n".join(many), encoding="utf-8")
+    assert run_tokenizer(tiny(vocabulary=str(tmp_path / "vocab.txt"))).lowercase
+    run = tmp_path / "run"
+    pretrain(tiny(vocabulary=plain, lowercase=True, text=capitals), run)
+    assert load_tokenizer_of(run / "checkpoint").lowercase
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_padded_word_embeddings_are_trained_saved_and_never_guessed(tiny, tmp_path, own):
+    rows = -(-len(TOKENIZER) // 64) * 64
+    assert rows > len(TOKENIZER)
+    make = uncased if own else functools.partial(foreign, do_lower_case=True)
+    make(tmp_path / "start", rows=rows)
+    settings = tiny(start=str(tmp_path / "start"), validation=tiny().text)
+    run = pretrain(settings, tmp_path / "run")
+    with torch.no_grad():
+        run.model.mlm.bias[len(TOKENIZER) :] = 99.0
+    save_model(tmp_path / "again", run.model, provenance={})
+    for folder in (tmp_path / "run" / "checkpoint", tmp_path / "again"):
+        model = load_model(folder)
+        assert len(model.mlm.bias) == rows and len(model.tokenizer) == len(TOKENIZER)
+        blank = fill("the [MASK] king", model, top=rows).blanks[0]
+        assert len(blank.guesses[0]) == len(TOKENIZER)
+        held = held_out_questions(settings, model.tokenizer)[12]["tokens"]
+        found = mlm_answers(model, held)
+        assert found.guess.max() < len(TOKENIZER) and found.cross_entropy < 10
+        assert film_frame(model, model.tokenizer)["mlm_top"].max() < len(TOKENIZER)
+
+
 def test_a_start_that_cannot_read_this_text_is_refused(tiny, here, tmp_path):
     model = new_model(tiny(), TOKENIZER)
-    others = [TOKENIZER.tokens[::-1][:-5] + TOKENIZER.tokens[:5], TOKENIZER.tokens]
-    tokenizers = {"other": others[0], "small letters": others[1]}
-    for name, tokens in tokenizers.items():
-        model.tokenizer = WordPieceTokenizer(tokens, lowercase=name == "small letters")
-        save_model(tmp_path / name, model, provenance={})
-        with pytest.raises(ValueError, match=r"with another vocabulary.*give its vocab\.txt"):
-            pretrain(tiny(start=str(tmp_path / name)), tmp_path / "run")
+    model.tokenizer = WordPieceTokenizer(TOKENIZER.tokens[::-1][:-5] + TOKENIZER.tokens[:5])
+    save_model(tmp_path / "other", model, provenance={})
+    with pytest.raises(ValueError, match=r"with another vocabulary.*give its vocab\.txt"):
+        pretrain(tiny(start=str(tmp_path / "other")), tmp_path / "run")
     # A BERT of transformers, whose vocabulary has another size, and few positions.
     sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
     for name, rows, positions in (("bert", 999, 512), ("short", len(TOKENIZER), 16)):

@@ -196,7 +196,7 @@ def test_it_is_as_good_as_one_trained_by_tokenizers(corpus_lines):
         ("[UNK]\ncafé\n".encode("latin-1"), "is not UTF-8 .byte 10"),
         (b"[UNK]\na\nb\na\n", "'a' in line 2 and in line 4"),
         (b"[UNK]\na\n\nb\n", "nothing in line 3"),
-        (b"[UNK]\nthe \n", "white space or nothing in line 2: 'the '"),
+        (b"[UNK]\nthe\rcat\n", r"a line end within a piece in line 2: 'the\\rcat'"),
     ],
 )
 def test_a_file_that_is_no_vocabulary_is_named(tmp_path, raw, message):
@@ -205,6 +205,20 @@ def test_a_file_that_is_no_vocabulary_is_named(tmp_path, raw, message):
     with pytest.raises(ValueError, match=message) as error:
         WordPieceTokenizer.load(path)
     assert "vocab.txt" in str(error.value)
+
+
+def test_white_space_that_is_no_line_end_is_a_piece_as_in_bert_base_chinese(tmp_path):
+    """Its vocab.txt has U+2028 in lines 344 and 13,503; all behind them keep their ids."""
+    tokens = [*SPECIAL_TOKENS, "a", "\u2028", "\x85", "\u3000", " ", "##\u2028", "##b", "c "]
+    path = tmp_path / "vocab.txt"
+    path.write_bytes("".join(f"{token}\n" for token in tokens).encode())
+    tokenizer = WordPieceTokenizer.load(path)
+    assert tokenizer.tokens == tokens
+    assert tokenizer.encode("a\u2028ab", special_tokens=False).ids == [5, 5, 11]
+    tokenizer.save(tmp_path / "again.txt")
+    assert (tmp_path / "again.txt").read_bytes() == path.read_bytes()
+    path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+    assert WordPieceTokenizer.load(path).tokens == tokens
 
 
 def test_a_missing_file_is_named(tmp_path):
@@ -223,7 +237,7 @@ def test_what_is_saved_is_read_and_opens_in_tokenizers(tmp_path):
 
 
 def test_a_vocabulary_that_cannot_be_saved_is_no_tokenizer():
-    with pytest.raises(ValueError, match="white space"):
+    with pytest.raises(ValueError, match="a line end within a piece in line 2"):
         WordPieceTokenizer(["[UNK]", "a\nb"])
 
 
