@@ -18,8 +18,6 @@ from torch import Tensor
 
 from spanbert_teach.checkpoints import (
     LAYOUTS,
-    OTHER,
-    PARTS,
     Stored,
     copy_of,
     find_checkpoint,
@@ -29,9 +27,8 @@ from spanbert_teach.checkpoints import (
     layout_of,
     open_weights,
     our_name,
-    part_of,
 )
-from spanbert_teach.xray_findings import findings
+from spanbert_teach.xray_findings import OTHER, PARTS, findings, part_of
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,26 @@ from collections.abc import Mapping
 
 import torch
 
-from spanbert_teach.checkpoints import COUNTERS, WORDS, Stored, part_of
+from spanbert_teach.checkpoints import COUNTERS, WORDS, Stored
+
+# In the order in which data flows through them.
+PARTS = {
+    "embeddings": "embeddings.",
+    "layers": "encoder.layer.",
+    "pooler": "pooler.",
+    "MLM head": "mlm.",
+    "SBO head": "sbo.",
+    "NSP head": "nsp.",
+}
+
+
+OTHER = "other"
+
+
+def part_of(name: str) -> str:
+    """The part of BERT to which a tensor with our name belongs."""
+    return next((part for part, start in PARTS.items() if name.startswith(start)), OTHER)
+
 
 SEGMENTS = "embeddings.token_type_embeddings.weight"
 FRESH = 0.02  # the standard deviation of BERT's fresh weights

@@ -84,10 +84,9 @@ def test_on_the_command_line(capsys):
 # --- the library itself --------------------------------------------------------------------------
 
 
-# The tenth of load_checkpoint is `sizes`: the shapes, which are compared before any is made.
 @pytest.mark.parametrize(
     ("function", "files"),
-    [("masking.mask_block", 2), ("masking.mask_batch", 6), ("checkpoints.load_checkpoint", 10)],
+    [("masking.mask_block", 2), ("masking.mask_batch", 6), ("checkpoints.load_checkpoint", 9)],
 )
 def test_a_reader_opens_few_files(function, files):
     module, _, name = function.rpartition(".")

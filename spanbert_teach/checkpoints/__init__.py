@@ -7,9 +7,9 @@
 A checkpoint is a folder: `model.safetensors`, `config.json`, `vocab.txt`, and
 `tokenizer_config.json` for transformers, which opens it as a BERT. Lesson `04_encoder`.
 
-- `load`: the whole way, the tokenizer too; on the way `places` finds the folder, `files` reads
-  config.json and the tensors, `sizes` compares the two before anything is made, and `names` knows
-  what tensors are called elsewhere;
+- `load`: the whole way; on the way `places` finds the folder, `files` reads config.json and the
+  tensors, `tensors` knows what they are called elsewhere and compares their sizes before anything
+  is made; `vocabulary` reads the tokenizer of a folder that another program wrote;
 - `writing`: saves, whole or not at all;
 - `minilm`: real BERT weights from a package, for the lessons.
 """
@@ -25,28 +25,23 @@ from spanbert_teach.checkpoints.load import (
     tokenizer_in,
 )
 from spanbert_teach.checkpoints.minilm import load_minilm
-from spanbert_teach.checkpoints.names import (
+from spanbert_teach.checkpoints.places import find_checkpoint, minilm_folder
+from spanbert_teach.checkpoints.tensors import (
     COUNTERS,
     LAYOUTS,
-    OTHER,
-    PARTS,
     WORDS,
     copy_of,
     full_name,
     is_counter,
     layout_of,
     our_name,
-    part_of,
 )
-from spanbert_teach.checkpoints.places import find_checkpoint, minilm_folder
 from spanbert_teach.checkpoints.vocabulary import casing_of_file
 from spanbert_teach.checkpoints.writing import save_checkpoint, save_model
 
 __all__ = [
     "COUNTERS",
     "LAYOUTS",
-    "OTHER",
-    "PARTS",
     "WORDS",
     "Checkpoint",
     "Stored",
@@ -66,7 +61,6 @@ __all__ = [
     "minilm_folder",
     "open_weights",
     "our_name",
-    "part_of",
     "save_checkpoint",
     "save_model",
     "tokenizer_in",

@@ -31,7 +31,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from spanbert_teach.checkpoints.sizes import (
+from spanbert_teach.checkpoints.tensors import (
     AGAIN,
     DTYPES,
     LARGEST,

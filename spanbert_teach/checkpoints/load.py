@@ -21,9 +21,15 @@ from spanbert_teach.checkpoints.files import (
     open_weights,
     read_config,
 )
-from spanbert_teach.checkpoints.names import WORDS, check_copy, copy_of, our_names
 from spanbert_teach.checkpoints.places import VOCABULARY, find_checkpoint
-from spanbert_teach.checkpoints.sizes import check_heads, check_tensors
+from spanbert_teach.checkpoints.tensors import (
+    WORDS,
+    check_copy,
+    check_heads,
+    check_tensors,
+    copy_of,
+    our_names,
+)
 from spanbert_teach.checkpoints.vocabulary import foreign_tokenizer
 from spanbert_teach.model import SpanBertEncoder
 from spanbert_teach.objectives import POSITION_SIZE, SBO_POSITIONS, SpanBert

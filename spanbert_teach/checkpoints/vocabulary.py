@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from spanbert_teach.checkpoints.files import read_json
-from spanbert_teach.checkpoints.sizes import in_order
+from spanbert_teach.checkpoints.tensors import in_order
 from spanbert_teach.tokenization import (
     LONGEST_WORD,
     SPECIAL_TOKENS,

@@ -28,8 +28,7 @@ from spanbert_teach.checkpoints.files import (
     read_json,
 )
 from spanbert_teach.checkpoints.load import enough_rows
-from spanbert_teach.checkpoints.names import ENCODER_PARTS
-from spanbert_teach.checkpoints.sizes import check_heads
+from spanbert_teach.checkpoints.tensors import ENCODER_PARTS, check_heads
 from spanbert_teach.model import SpanBertConfig, SpanBertEncoder
 from spanbert_teach.objectives import SpanBert
 from spanbert_teach.paths import cannot_write, sha256

@@ -3,6 +3,7 @@
     run = pretrain(Settings("spanbert", stages=(Stage(128, 32, 1000),)), folder="runs/first")
 
 - `settings`: what a run is; the presets;
+- `start`: the tokenizer and the model that a run begins with;
 - `run`: the loop, which can be stopped at any moment and goes on when it is started again;
 - `data`: which blocks a step reads, and what is hidden in them;
 - `step`: one update of the weights;

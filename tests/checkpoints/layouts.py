@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from spanbert_teach.checkpoints.names import (
+from spanbert_teach.checkpoints.tensors import (
     ENCODER_PARTS,
     HEADS,
     NORMS,

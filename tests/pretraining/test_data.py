@@ -13,7 +13,7 @@ from spanbert_teach.corpus import Block, BlockTable
 from spanbert_teach.masking import KINDS
 from spanbert_teach.pretraining import Batches, Settings, Stage, pretrain
 from spanbert_teach.pretraining.data import block_order, documents
-from spanbert_teach.pretraining.run import new_model
+from spanbert_teach.pretraining.start import new_model
 
 from .runs import STEPS, TEXT, TOKENIZER, same
 

@@ -29,7 +29,8 @@ from spanbert_teach.model import SpanBertConfig
 from spanbert_teach.objectives import SpanBert
 from spanbert_teach.pretraining import LOG, STATE, Run, Stage, pretrain
 from spanbert_teach.pretraining import run as run_module
-from spanbert_teach.pretraining.run import Loop, Stop, new_model, run_tokenizer, sinusoids
+from spanbert_teach.pretraining.run import Loop, Stop
+from spanbert_teach.pretraining.start import new_model, run_tokenizer, sinusoids
 from spanbert_teach.pretraining.watch import film_frame, film_steps, held_out_questions
 from spanbert_teach.reading import read_documents
 from spanbert_teach.tokenization import WordPieceTokenizer, load_tokenizer

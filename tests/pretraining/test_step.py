@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from spanbert_teach.objectives import joint_loss
 from spanbert_teach.pretraining import Batches, Settings, learning_rate, pretrain
-from spanbert_teach.pretraining.run import Loop, new_model
+from spanbert_teach.pretraining.run import Loop
+from spanbert_teach.pretraining.start import new_model
 from spanbert_teach.pretraining.step import (
     check_step,
     gradients,

@@ -18,7 +18,7 @@ from spanbert_teach.filling import fill
 from spanbert_teach.model import SpanBertConfig
 from spanbert_teach.objectives import SpanBert
 from spanbert_teach.pretraining import FILM, Batches, Settings, Stage, pretrain, show_progress
-from spanbert_teach.pretraining.run import new_model
+from spanbert_teach.pretraining.start import new_model
 from spanbert_teach.pretraining.watch import add_frame, film_frame, film_steps, measure
 from spanbert_teach.reading import read_documents
 from spanbert_teach.tokenization import load_tokenizer

@@ -14,7 +14,7 @@ from spanbert_teach.checkpoints import (
     load_tokenizer_of,
     our_name,
 )
-from spanbert_teach.checkpoints.names import MLM as HEAD
+from spanbert_teach.checkpoints.tensors import MLM as HEAD
 
 from .layouts import from_layout, name_in, official, to_layout
 from .tiny import MLM, SBO, TINY, TOKENS, H, assert_same, heads, tiny, write_folder

@@ -20,7 +20,7 @@ from spanbert_teach.checkpoints import (
     open_weights,
     save_checkpoint,
 )
-from spanbert_teach.checkpoints.sizes import head_shapes, layer_shapes, outer_shapes
+from spanbert_teach.checkpoints.tensors import head_shapes, layer_shapes, outer_shapes
 from spanbert_teach.model import SpanBertConfig, SpanBertEncoder
 from spanbert_teach.objectives import SpanBert
 from spanbert_teach.xray import xray
