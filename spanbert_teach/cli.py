@@ -1,15 +1,13 @@
 """The command line: `python -m spanbert_teach COMMAND`; without one it lists them."""
 
 import argparse
-import contextlib
 import dataclasses
 import os
 import sys
 from pathlib import Path
-from typing import TextIO
 
 from spanbert_teach.paths import HOME_VARIABLE, checkout, elsewhere, learner_folder
-from spanbert_teach.terminal import STOPPED, UNREAD, loading, quoted, reader_is_gone
+from spanbert_teach.terminal import STOPPED, UNREAD, loading, quoted, reader_is_gone, say_anyhow
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -34,12 +32,6 @@ def main(argv: list[str] | None = None) -> int:
         if not (reader_is_gone() or isinstance(error, BrokenPipeError)):
             raise
         return UNREAD
-
-
-def say_anyhow(line: str, to: TextIO | None) -> None:
-    """Print a last line; if nobody is there to read it, that is all right."""
-    with contextlib.suppress(OSError):
-        print(line, file=to, flush=True)
 
 
 def parser() -> argparse.ArgumentParser:

@@ -14,6 +14,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 STOPPED, UNREAD = 130, 141  # exit statuses: as of a program that SIGINT or SIGPIPE ended
 
@@ -60,10 +61,23 @@ def reader_is_gone() -> bool:
     else:
         if not hung_up(number):
             return False
+    lead_nowhere(number)
+    return True
+
+
+def lead_nowhere(number: int) -> None:
+    """What is written to an open file of this process from now on is lost, without a complaint."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, number)
     os.close(nowhere)
-    return True
+
+
+def say_anyhow(line: str, to: TextIO | None) -> None:
+    """Print a last line; if nobody is there to read it, that is all right."""
+    try:
+        print(line, file=to, flush=True)
+    except OSError:
+        lead_nowhere(to.fileno())
 
 
 def hung_up(number: int) -> bool:

@@ -6,11 +6,16 @@ import shlex
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from spanbert_teach import cli, terminal
+
+if os.name != "nt":
+    import fcntl
+    import termios
 
 HALF = """
 import os, signal, time
@@ -81,6 +86,37 @@ def test_ctrl_c_in_any_command_is_a_line(monkeypatch, capsys):
     assert capsys.readouterr().err == "\nStopped.\n"
 
 
+TEXT = "we cut taxes and paid the debt\n\nno free government can survive without schools\n"
+RUN = ["pretrain", "--preset", "ci", "--steps", "4000", "--batch", "2", "--text", "my.txt"]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such terminals")
+def test_a_closed_terminal_saves_the_run(tmp_path):
+    (tmp_path / "my.txt").write_text(TEXT)
+    log, ours, theirs = tmp_path / "runs/spanbert/log.jsonl", *os.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "spanbert_teach", *RUN, "--precision", "fp32"],
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        cwd=tmp_path,
+        start_new_session=True,
+        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # it is this session's terminal
+    )
+    os.close(theirs)
+    try:
+        until = time.monotonic() + 120
+        while not log.exists() or log.read_text().count("\n") < 3:
+            assert process.poll() is None and time.monotonic() < until
+            time.sleep(0.02)
+        os.close(ours)
+        assert process.wait(timeout=60) == 130
+    finally:
+        process.kill()
+    assert (log.parent / "state.pt").exists() and not (log.parent / "checkpoint").exists()
+
+
 # --- nobody reads it -----------------------------------------------------------------------------
 
 
@@ -101,6 +137,26 @@ def test_a_reader_that_goes_away_is_no_error_to_show(arguments, unbuffered, tmp_
         said = ended(process)
     silent = arguments == ["--help"] and unbuffered  # argparse takes no notice itself
     assert (process.returncode, said) == (0 if silent else 141, "")
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_run_whose_reader_goes_away_is_saved(unbuffered, tmp_path):
+    """As in `2>&1 | head -1`: nobody is told, and Python has nothing to complain about at its end.
+
+    (Then its status would be 120.)
+    """
+    (tmp_path / "my.txt").write_text(TEXT)
+    with open(unread(), "w") as both:
+        status = subprocess.run(
+            [sys.executable, "-m", "spanbert_teach", *RUN, "--precision", "fp32"],
+            stdout=both,
+            stderr=both,
+            cwd=tmp_path,
+            env=os.environ | {"PYTHONUNBUFFERED": unbuffered},
+            timeout=120,
+        ).returncode
+    assert status == 141
+    assert (tmp_path / "runs/spanbert/state.pt").exists()
 
 
 @pytest.mark.parametrize("buffered", [True, False])
