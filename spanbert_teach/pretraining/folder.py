@@ -93,7 +93,7 @@ def fingerprints(
     text: list[str], validation: list[str], tokenizer: WordPieceTokenizer
 ) -> dict[str, list[str] | str]:
     """Hashes of all that a run reads; those of the texts were taken while they were read."""
-    pieces = json.dumps([tokenizer.lowercase, *tokenizer.tokens])
+    pieces = json.dumps([tokenizer.lowercase, *tokenizer.tokens, *map(repr, tokenizer.added)])
     vocabulary = hashlib.sha256(pieces.encode()).hexdigest()
     return {"text": text, "validation": validation, "vocabulary": vocabulary}
 
