@@ -1,11 +1,9 @@
 """The harness on the classic notebook with ipywidgets 7, Colab's version (see conftest)."""
 
-import nbformat
 import pytest
-from nbformat.v4 import new_code_cell
 from playwright.sync_api import expect
 
-from tools.notebooks import ROOT, read
+from tools.notebooks import ROOT
 
 from . import test_lesson_02 as masking
 from . import test_lesson_03 as attention
@@ -46,17 +44,7 @@ def test_views_and_sliders_follow_the_keyboard(classic, tmp_path):
     page.screenshot("views")
 
 
-def open_lesson(classic, path, tmp_path):
-    """A notebook, run by this checkout's library."""
-    notebook = read(path)
-    notebook.cells.insert(0, new_code_cell(THIS_CHECKOUT, id="this-checkout"))
-    nbformat.write(notebook, tmp_path / "lesson.ipynb")
-    page = classic.open(tmp_path / "lesson.ipynb")
-    page.run_all()
-    return page
-
-
-# The view alone: the lesson around it takes half a minute, and runs on Colab's versions elsewhere.
+# Views alone: the lessons around them run on Colab's versions in tests/compat.
 HIDDEN_SPAN = """
 from spanbert_teach import SENTENCE
 from spanbert_teach.baselines import BoundaryCounts
@@ -65,6 +53,16 @@ from spanbert_teach.views.hidden_span import HiddenSpanView
 texts = (words(p) for document in course_documents("validation") for p in document.paragraphs)
 HiddenSpanView(BoundaryCounts(texts), [SENTENCE], start=words(SENTENCE).index("Voting"), length=3)
 """
+
+
+LONGEST_MATCH = """
+from spanbert_teach.paths import data_path
+from spanbert_teach.tokenization import read_vocabulary
+from spanbert_teach.views.longest_match import LongestMatchView
+pieces = read_vocabulary(data_path("vocab.txt"))
+LongestMatchView({piece: number for number, piece in enumerate(pieces)}, ["Johnson"])
+"""
+MASKING_LAB = "MaskingLab(tokenizer, paragraphs, unigram, tagged=tagged)"
 
 
 def test_the_view_of_lesson_00_lives_with_ipywidgets_7(classic, tmp_path):
@@ -89,7 +87,9 @@ def test_the_view_of_lesson_00_lives_with_ipywidgets_7(classic, tmp_path):
 
 
 def test_the_masking_lab_lives_with_ipywidgets_7(classic, tmp_path):
-    page = open_lesson(classic, masking.LESSON, tmp_path)
+    cells = cell("set-up", THIS_CHECKOUT + masking.SET_UP), cell(masking.VIEW, MASKING_LAB)
+    page = classic.open(save(tmp_path / "lab.ipynb", *cells))
+    page.run_all()
     assert page.errors() == []
     view = page.output(masking.VIEW).locator(".masking-lab")
     view.wait_for()
@@ -119,9 +119,11 @@ def test_the_masking_lab_lives_with_ipywidgets_7(classic, tmp_path):
 
 
 def test_the_view_of_lesson_01_steps_with_ipywidgets_7(classic, tmp_path):
-    page = open_lesson(classic, ROOT / "notebooks" / "01_tokenization.ipynb", tmp_path)
+    cells = cell("this-checkout", THIS_CHECKOUT), cell("view", LONGEST_MATCH)
+    page = classic.open(save(tmp_path / "view.ipynb", *cells))
+    page.run_all()
     assert page.errors() == []
-    view = page.output("01-longest-match-view").locator(".longest-match")
+    view = page.output("view").locator(".longest-match")
     view.wait_for()
     view.get_by_label("your own word").fill("Voting")
     expect(view.locator(".letter")).to_have_count(6)
