@@ -14,7 +14,14 @@ from spanbert_teach.my_lessons import refresh
 from tools.notebooks import ROOT, read, recorded, tagged, write
 
 LESSON = "00"
-TESTS = ["conftest.py", "selection.py", "nbval_sanitize.cfg", "test_contract.py", "test_guard.py"]
+TESTS = [
+    "conftest.py",
+    "selection.py",
+    "sharing.py",
+    "nbval_sanitize.cfg",
+    "test_contract.py",
+    "test_guard.py",
+]
 pytestmark = pytest.mark.slow
 
 
