@@ -41,12 +41,12 @@ def test_two_that_begin_together_are_not_one_run(tiny, tmp_path, monkeypatch):
     """While the first still reads its text the folder is taken already."""
     settings, loop, refused = tiny(), run_module.Loop, []
 
-    def reading(settings):
+    def reading(*given):
         if not refused:
             refused.append(True)
             with pytest.raises(ValueError, match=UNDER_WAY):
                 pretrain(replace(settings, seed=2), tmp_path / "run")
-        return loop(settings)
+        return loop(*given)
 
     monkeypatch.setattr(run_module, "Loop", reading)
     pretrain(settings, tmp_path / "run")
@@ -167,7 +167,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 def test_a_fingerprint_is_that_of_the_words_not_of_files(here, tmp_path):
     def of(*paths) -> list[str]:
         found = []
-        assert len(list(documents(tuple(map(str, paths)), "validation", found))) > 1
+        assert len(list(documents(tuple(map(str, paths)), "validation", fingerprints=found))) > 1
         return found
 
     (tmp_path / "folder").mkdir()
