@@ -113,10 +113,10 @@ class Stop:
     def wanted(self) -> bool:
         return self.asked is not None or self.unheard is not None
 
-    def tell(self, watch: Callable[[dict], None], record: dict) -> None:
-        """Call a `watch`; where it cannot write, its reader is gone: a closed pipe or terminal."""
+    def tell(self, listener: Callable, said: object) -> None:
+        """Call a `watch` or `say`; where it cannot write, its reader is gone: a closed pipe."""
         try:
-            watch(record)
+            listener(said)
         except OSError as error:
             self.unheard = error
 
@@ -372,7 +372,7 @@ def pretrain(
                 write_whole(folder / LOG, text.encode())
             if rank == 0:
                 for sentence in loop.batches.notes():
-                    say(sentence)
+                    stop.tell(say, sentence)
             train(loop, stop, log, questions, folder if writes else None, watch, save_every)
             model, done = loop.model.eval(), loop.step == settings.steps
             if writes and done and (loop.step > begun or not (folder / CHECKPOINT).exists()):
