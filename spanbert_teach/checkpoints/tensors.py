@@ -273,7 +273,7 @@ class Sized(Protocol):
 
 
 NUMBERS = ("float64", "float32", "float16", "bfloat16")  # that weights may be stored as
-HEADS = {"mlm": "masked-LM head", "sbo": "SBO head"}
+HEAD_NAMES = {"mlm": "masked-LM head", "sbo": "SBO head"}
 WITHOUT_HEADS = "load_encoder() alone reads such a file."
 
 
@@ -389,7 +389,7 @@ def check_heads(
         more = [names[name] for name in there if name not in expected]
         if there and (missing or more):
             what = f"lacks {first_names(missing)}" if missing else f"also has {first_names(more)}"
-            raise ValueError(f"{str(path)!r}: its {HEADS[part]} {what}. {WITHOUT_HEADS}")
+            raise ValueError(f"{str(path)!r}: its {HEAD_NAMES[part]} {what}. {WITHOUT_HEADS}")
         if there:
             check_shapes(repr(str(path)), expected, stored, names)
 
