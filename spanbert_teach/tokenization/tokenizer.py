@@ -162,7 +162,7 @@ class WordPieceTokenizer:
 
     def save(self, path: str | Path) -> None:
         """Write `vocab.txt`, the same bytes on every system; an old file stays until it is done."""
-        write_vocabulary(path, self.tokens)
+        write_whole(Path(path), "".join(token + "\n" for token in self.tokens).encode())
 
     def __len__(self) -> int:
         return len(self.tokens)
@@ -333,8 +333,3 @@ def read_vocabulary(path: str | Path) -> list[str]:
     tokens = text.replace("\r\n", "\n").removesuffix("\n").split("\n")
     check_vocabulary(tokens, name)
     return tokens
-
-
-def write_vocabulary(path: str | Path, tokens: Sequence[str]) -> None:
-    """Write `vocab.txt`, the same bytes on every system; an old file stays until it is done."""
-    write_whole(Path(path), "".join(token + "\n" for token in tokens).encode())
