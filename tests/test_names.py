@@ -3,6 +3,8 @@
 import ast
 
 import pytest
+from nbformat import writes
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from tools import names
 from tools.names import PACKAGE, library, reach, unread
@@ -65,11 +67,12 @@ def test_a_lesson_or_a_tool_is_a_reader_and_a_cell_of_the_library_is_none(module
     (tmp_path / "tools").mkdir()
     (tmp_path / "tools" / "party.py").write_text("from spanbert_teach.floor import dance")
     (tmp_path / "notebooks").mkdir()
-    notebook = """{"cells": [
-        {"cell_type": "code", "source": ["look()"], "metadata": {}},
-        {"cell_type": "code", "source": ["fall()"], "metadata": {"tags": ["library:hall.fall"]}},
-        {"cell_type": "markdown", "source": ["`sweep`"], "metadata": {}}]}"""
-    (tmp_path / "notebooks" / "00_hall.ipynb").write_text(notebook)
+    cells = [
+        new_code_cell("look()"),
+        new_code_cell("fall()", metadata={"tags": ["library:hall.fall"]}),
+        new_markdown_cell("`sweep`"),
+    ]
+    (tmp_path / "notebooks" / "00_hall.ipynb").write_text(writes(new_notebook(cells=cells)))
     assert unread(modules) == ["hall.stairs.fall", "hall.steps.sweep"]
 
 

@@ -11,12 +11,13 @@ names; tests do not count.
 
 import argparse
 import ast
-import json
 import re
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from tools.notebooks import ROOT, code_cells, read, tags
+
 PACKAGE = ROOT / "spanbert_teach"
 
 
@@ -86,16 +87,12 @@ def reach(modules: dict[str, ast.Module], module: str, function: str) -> dict[st
 
 def words_of(path: Path) -> set[str]:
     """All names in a Python file, or in the code cells of a notebook."""
-    text = path.read_text(encoding="utf-8")
     if path.suffix == ".ipynb":
-        cells = [cell for cell in json.loads(text)["cells"] if cell["cell_type"] == "code"]
-        shown = [c for c in cells if not any(t.startswith("library:") for t in tags_of(c))]
-        text = "\n".join("".join(cell["source"]) for cell in shown)
+        own = [c for c in code_cells(read(path)) if not any("library:" in tag for tag in tags(c))]
+        text = "\n".join(cell.source for cell in own)
+    else:
+        text = path.read_text(encoding="utf-8")
     return set(re.findall(r"\w+", text))
-
-
-def tags_of(cell: dict) -> list[str]:
-    return cell["metadata"].get("tags", [])
 
 
 def named(part: ast.stmt) -> set[str]:

@@ -1,6 +1,5 @@
 """The few words in which the learner's function is asked, and told what is wrong: see `form`."""
 
-import copy
 import linecache
 import re
 import signal
@@ -50,24 +49,18 @@ def shown_call(fn: Callable, *args: Any, **kwargs: Any) -> str:
     return f"{getattr(fn, '__name__', 'your function')}({', '.join(parts)})"
 
 
-def call(fn: Callable, *args: Any, **kwargs: Any) -> Any:
-    """Call the learner's function with copies of the arguments, and return what it returns.
+def call(fn: Callable, *args: Any, or_none: bool = False, **kwargs: Any) -> Any:
+    """Call the learner's function, and return what it returns.
 
-    Copies, because a function that changes its arguments in place must not spoil the expected
-    values of the check.
+    It gets the arguments themselves, so that one sees afterwards whether it has changed them. An
+    argument that a check has made may raise `Wrong` itself, where it is used as it must not be.
+
+    Args:
+        or_none: None is a result like any other.
 
     Raises:
         Wrong: the function stopped with an exception ("crash"), ran for more than `LIMIT` seconds
             or was stopped by the learner ("endless"), or returned None ("no-return").
-    """
-    return call_uncopied(fn, *copy.deepcopy(args), **copy.deepcopy(kwargs))
-
-
-def call_uncopied(fn: Callable, *args: Any, or_none: bool = False, **kwargs: Any) -> Any:
-    """As `call`, with the arguments themselves: to see whether the function changes them.
-
-    An argument that a check has made may raise `Wrong` itself, where it is used as it must not be.
-    `or_none`: None is a result like any other.
     """
     given = shown_call(fn, *args, **kwargs)
     try:

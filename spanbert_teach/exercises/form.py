@@ -17,7 +17,7 @@ from spanbert_teach.exercises.checking import (
     CRASH,
     ENDLESS,
     Wrong,
-    call_uncopied,
+    call,
     equal,
     expectation,
     shown,
@@ -198,7 +198,7 @@ class Exercise:
     def _outcome(self, fn: Callable, args: tuple, given: str) -> Any:
         """What an answer returns, as it is compared, or the `Wrong` that it is refused with."""
         try:
-            result = call_uncopied(fn, *args, or_none=self.kind.or_none)
+            result = call(fn, *args, or_none=self.kind.or_none)
             return self.kind.read(result, given, *args)
         except Wrong as wrong:
             return wrong

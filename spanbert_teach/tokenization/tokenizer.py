@@ -194,7 +194,7 @@ class WordPieceTokenizer:
 
         Added tokens have no place in it.
         """
-        write_vocabulary(path, self.pieces)
+        write_whole(Path(path), "".join(piece + "\n" for piece in self.pieces).encode())
 
     def __len__(self) -> int:
         return len(self.tokens)
@@ -408,8 +408,3 @@ def read_vocabulary(path: str | Path) -> list[str]:
     tokens = text.replace("\r\n", "\n").removesuffix("\n").split("\n")
     check_vocabulary(tokens, name)
     return tokens
-
-
-def write_vocabulary(path: str | Path, tokens: Sequence[str]) -> None:
-    """Write `vocab.txt`, the same bytes on every system; an old file stays until it is done."""
-    write_whole(Path(path), "".join(token + "\n" for token in tokens).encode())

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from spanbert_teach.views.colours import BLUE, GREEN, ORANGE, PINK, RED, SKY
 
+# A lesson takes its colours from here, too.
 __all__ = [
     "BLUE",
     "GREEN",
@@ -16,7 +17,7 @@ __all__ = [
     "RED",
     "SKY",
     "figure",
-]  # a lesson takes all from here
+]
 
 
 def figure(fig: Figure, alt: str) -> None:

@@ -179,6 +179,7 @@ def shows_long_random_pieces(page, view):
     page.screenshot("light-random", of=view)
     view.locator(".legend").hover()
     choose(view, "preset", "official")
+    expect(view.locator(".strip .on")).to_have_count(-(-pieces * 15 // 100))
 
 
 def follows_every_control(page, view):

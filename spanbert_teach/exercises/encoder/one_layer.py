@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from spanbert_teach.exercises.checking import CHANGES, call_uncopied, expect, shown_call
+from spanbert_teach.exercises.checking import CHANGES, call, expect, shown_call
 from spanbert_teach.exercises.form import Exercise, Slip, case
 from spanbert_teach.exercises.tensors import IN_PLACE, TENSOR, WRONG_SHAPE, random_tensor
 
@@ -78,7 +78,7 @@ def _real(hidden: int, dtype: torch.dtype) -> tuple[Named, ...]:
 def expect_one_call_each(fn) -> None:
     """Raise `Wrong` unless each function is called once."""
     x, functions = torch.tensor([[1.0, 2.0]]), _small()
-    call_uncopied(fn, x, *functions)
+    call(fn, x, *functions)
     for function in functions:
         expect(
             function.calls == 1,

@@ -12,7 +12,7 @@ from spanbert_teach.exercises.checking import (
     CHANGES,
     NO_RETURN,
     Wrong,
-    call_uncopied,
+    call,
     expect,
     shown,
     shown_call,
@@ -81,7 +81,7 @@ def _decoded(got: object, given: str, embedding: nn.Embedding) -> Decoded:
         "returns-no-function",
     )
     decoder, x = Decoder(got), _states(embedding)
-    logits = call_uncopied(decoder, x)
+    logits = call(decoder, x)
     return Decoded(x, logits, TENSOR.read(logits, shown_call(decoder, x)))
 
 
@@ -119,7 +119,7 @@ def expect_tied(fn) -> None:
         for asked in CASES:
             [embedding] = copy.deepcopy(asked.args)
             given, weight = shown_call(fn, embedding), embedding.weight
-            decoder, x = Decoder(call_uncopied(fn, embedding)), _states(embedding)
+            decoder, x = Decoder(call(fn, embedding)), _states(embedding)
             expect(
                 embedding.weight is weight and weight.requires_grad,
                 f"After {given} the embedding has another weight, or a frozen one.",
@@ -132,7 +132,7 @@ def expect_tied(fn) -> None:
 def _expect_the_same_weight(decoder: Decoder, embedding: nn.Embedding, x: Tensor) -> None:
     with torch.no_grad():
         embedding.weight.copy_(embedding.weight.flip(0) * 3 - 1)
-    got, expected = (call_uncopied(f, x).detach().double() for f in (decoder, _tied(embedding)))
+    got, expected = (call(f, x).detach().double() for f in (decoder, _tied(embedding)))
     if not TENSOR.same(got, expected):
         message = TENSOR.difference(got, expected, shown_call(decoder, x))
         raise Wrong(message, "copied")
@@ -156,7 +156,7 @@ def _expect_own_gradient(decoder: Decoder, embedding: nn.Embedding, x: Tensor) -
         )
     x = x.clone().requires_grad_()
     gradients(
-        call_uncopied(decoder, x),
+        call(decoder, x),
         {"embedding.weight": weight, "x": x},
         given=given,
         hint="The word embeddings learn by the decoder too, and the states through it.",

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from spanbert_teach.exercises.checking import Wrong, call_uncopied, expect, shown_call
+from spanbert_teach.exercises.checking import Wrong, call, expect, shown_call
 
 NO_GRADIENT = "no-gradient"
 
@@ -28,7 +28,7 @@ def expect_gradients(fn: Callable, *, args: tuple, of: dict[str, int], hint: str
     for place in of.values():
         theirs[place] = theirs[place].clone().requires_grad_()
     with torch.enable_grad():
-        result = call_uncopied(fn, *theirs)
+        result = call(fn, *theirs)
         return gradients(
             result,
             {name: theirs[place] for name, place in of.items()},

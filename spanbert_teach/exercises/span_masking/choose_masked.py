@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from spanbert_teach.exercises.checking import Wrong, call_uncopied, expect, shown, shown_call
+from spanbert_teach.exercises.checking import Wrong, call, expect, shown, shown_call
 from spanbert_teach.exercises.form import OTHER, Exercise, Property, Slip
 from spanbert_teach.exercises.span_masking import chance
 from spanbert_teach.exercises.span_masking import choose_masked_rules as rules
@@ -79,7 +79,7 @@ def _masked(fn, task: Task, seed: int) -> rules.Masked:
     starts, law, *rest = task.arguments(seed)
     given, pieces = shown_call(fn, starts, law, *rest), len(starts)
     try:
-        got = call_uncopied(fn, starts, law, *rest)
+        got = call(fn, starts, law, *rest)
     except Wrong as wrong:
         if PAST_THE_END.format(pieces) not in str(wrong.__cause__):
             raise

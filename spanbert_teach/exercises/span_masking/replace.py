@@ -6,7 +6,7 @@ from numbers import Integral
 
 import numpy as np
 
-from spanbert_teach.exercises.checking import Wrong, call_uncopied, expect, shown, shown_call
+from spanbert_teach.exercises.checking import Wrong, call, expect, shown, shown_call
 from spanbert_teach.exercises.form import Exercise, Property, Slip
 from spanbert_teach.exercises.kinds import Pairs, expect_list
 from spanbert_teach.exercises.span_masking.chance import Draws, favours, log_likelihood, unlikely
@@ -98,7 +98,7 @@ def _replaced(fn, length: int, spans: Pairs, seed: int) -> tuple[list[int], str]
     ids, spans = list(range(FIRST_ID, FIRST_ID + length)), list(spans)
     before, arguments = (list(ids), list(spans)), (MASK_ID, RandomId(), Draws(seed))
     given = shown_call(fn, ids, spans, *arguments)
-    got = call_uncopied(fn, ids, spans, *arguments)
+    got = call(fn, ids, spans, *arguments)
     expect_list(got, given, "ids")
     for item in got:
         if not isinstance(item, Integral) or isinstance(item, bool):
