@@ -296,12 +296,21 @@ def find_added(text: str, tokens: dict[str, AddedToken]) -> list[tuple[AddedToke
 def forms_of(
     tokens: Sequence[AddedToken], lowercase: bool
 ) -> tuple[dict[str, AddedToken], dict[str, AddedToken]]:
-    """What is looked for in the text as it stands, and what in its `normal_letters`."""
+    """What is looked for in the text as it stands, and what in its `normal_letters`.
+
+    Raises:
+        ValueError: two tokens are the same letters there; `tokenizers` takes either, by chance.
+    """
     raw = {token.content: token for token in tokens if not token.normalized}
     normalized: dict[str, AddedToken] = {}
     for token in (token for token in tokens if token.normalized):
         if form := "".join(char for char, _, _ in normal_letters(token.content, lowercase)):
-            normalized.setdefault(form, token)
+            first = normalized.setdefault(form, token)
+            if first is not token:
+                raise ValueError(
+                    f"The added tokens {first.content!r} and {token.content!r} are the same in the "
+                    f"cleaned text, {form!r}. Expected normalized=False for them, or one of them."
+                )
     return raw, normalized
 
 
