@@ -1,6 +1,7 @@
 """What all tests share: the lessons as parameters, and result tests as part of the contract."""
 
 import os
+import signal
 
 import pytest
 from selection import concerns, places_of
@@ -10,6 +11,11 @@ from tools.notebooks import lessons, read, recorded, solution_path, tagged
 
 
 def pytest_configure(config):
+    # A shell starts a job in the background, and nohup any, with signals ignored; the tests of
+    # Ctrl-C and of a closed terminal, and the programs that they start, need them.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    if hasattr(signal, "SIGHUP"):  # not on Windows
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
     try:
         lessons()
     except SystemExit as unknown:

@@ -321,7 +321,7 @@ def test_a_write_that_fails_leaves_the_old_copy(course, mine, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)  # the new copy is written, and not yet on the disk
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(OSError, match="could not be written: the disk is full"):
         refresh(course, mine)
     assert snapshot(mine) == before
 

@@ -465,7 +465,7 @@ def test_padded_word_embeddings_are_trained_saved_and_never_guessed(tiny, tmp_pa
         assert len(model.mlm.bias) == rows and len(model.tokenizer) == len(TOKENIZER)
         blank = fill("the [MASK] king", model, top=rows).blanks[0]
         assert len(blank.guesses[0]) == len(TOKENIZER)
-        held = held_out_questions(settings, model.tokenizer)[12]["tokens"]
+        held = held_out_questions(settings, model.tokenizer)[0][12]["tokens"]
         found = mlm_answers(model, held)
         assert found.guess.max() < len(TOKENIZER) and found.cross_entropy < 10
         assert film_frame(model, model.tokenizer)["mlm_top"].max() < len(TOKENIZER)
