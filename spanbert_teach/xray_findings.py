@@ -18,9 +18,7 @@ PARTS = {
     "SBO head": "sbo.",
     "NSP head": "nsp.",
 }
-
-
-OTHER = "other"
+OTHER = "other"  # what is in none of them
 
 
 def part_of(name: str) -> str:

@@ -14,7 +14,6 @@ as fast as one too many. Lesson `04_encoder`.
 
 import json
 import math
-import reprlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Protocol
@@ -429,19 +428,3 @@ def first_names(names: list[str]) -> str:
 def called(name: str) -> str:
     """A tensor's name as a message quotes it: cut where it would be too long to read."""
     return repr(name if len(name) <= 100 else f"{name[:99]}…")
-
-
-# --- The ids of a vocabulary ---------------------------------------------------------------------
-
-
-def in_order(path: Path, ids: dict) -> list[str]:
-    """The pieces by their ids; a ValueError unless these are 0, 1, 2, …, each once."""
-    pieces: dict[int, str] = {}
-    for piece, number in ids.items():
-        if type(number) is not int or not 0 <= number < len(ids) or number in pieces:
-            raise ValueError(
-                f"{str(path)!r}: {piece!r} has the id {reprlib.repr(number)}. Expected 0 to "
-                f"{len(ids) - 1:,} for its {len(ids):,} pieces, each once."
-            )
-        pieces[number] = piece
-    return [pieces[number] for number in range(len(ids))]

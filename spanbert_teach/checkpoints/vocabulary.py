@@ -6,12 +6,12 @@ than in training make a model read nonsense without an error. Lesson `01_tokeniz
 """
 
 import re
+import reprlib
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
 from spanbert_teach.checkpoints.files import read_json
-from spanbert_teach.checkpoints.tensors import in_order
 from spanbert_teach.tokenization import (
     LONGEST_WORD,
     SPECIAL_TOKENS,
@@ -142,7 +142,15 @@ def pieces_of(path: Path, content: dict) -> list[str]:
     ids = model.get("vocab") if isinstance(model, dict) else None
     if not isinstance(ids, dict) or model.get("type") != "WordPiece":
         raise ValueError(f"{str(path)!r} is of another kind of tokenizer. Expected WordPiece.")
-    return in_order(path, ids)
+    pieces: dict[int, str] = {}
+    for piece, number in ids.items():
+        if type(number) is not int or not 0 <= number < len(ids) or number in pieces:
+            raise ValueError(
+                f"{str(path)!r}: {piece!r} has the id {reprlib.repr(number)}. Expected 0 to "
+                f"{len(ids) - 1:,} for its {len(ids):,} pieces, each once."
+            )
+        pieces[number] = piece
+    return [pieces[number] for number in range(len(ids))]
 
 
 # --- Added tokens ---------------------------------------------------------------------------------

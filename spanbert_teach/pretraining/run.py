@@ -22,9 +22,7 @@ from pathlib import Path
 import torch
 from torch import distributed, nn
 
-from spanbert_teach.checkpoints import (
-    save_model,
-)
+from spanbert_teach.checkpoints import save_model
 from spanbert_teach.device import choose_device, choose_precision
 from spanbert_teach.evaluation import HeldOut
 from spanbert_teach.objectives import SpanBert

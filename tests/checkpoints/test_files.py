@@ -26,9 +26,7 @@ def test_weights_in_several_files(tmp_path):
     index.write_text(json.dumps({"weight_map": parts}))
     assert_same(load_encoder(folder).state_dict(), tensors)
     (folder / "model-00002-of-00002.safetensors").unlink()
-    with pytest.raises(
-        FileNotFoundError, match=r"names 'model-00002.*' but it is not there|not there"
-    ):
+    with pytest.raises(FileNotFoundError, match=r"names 'model-00002.*', but it is not there"):
         load_encoder(folder)
     index.write_text(json.dumps({"weight_map": {"a": "../a.safetensors"}}))
     with pytest.raises(ValueError, match="not a file beside it"):

@@ -12,11 +12,9 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from spanbert_teach.checkpoints import (
-    WORDS,
     load_checkpoint,
     load_encoder,
     load_model,
-    load_tokenizer_of,
     open_weights,
     save_checkpoint,
 )
@@ -25,7 +23,7 @@ from spanbert_teach.model import SpanBertConfig, SpanBertEncoder
 from spanbert_teach.objectives import SpanBert
 from spanbert_teach.xray import xray
 
-from .tiny import MLM, SBO, TINY, TOKENS, H, V, heads, tiny, write_folder
+from .tiny import MLM, SBO, TINY, H, V, heads, tiny, write_folder
 
 
 def test_the_shapes_are_those_of_the_modules():
@@ -228,15 +226,3 @@ def test_a_file_of_settings_of_any_size(saved):
     os.truncate(saved / "config.json", 10**12)  # which is nearly all hole, and takes no room
     with pytest.raises(ValueError, match=r"config\.json' is longer than 100,000,000 bytes"):
         load_encoder(saved)
-
-
-# --- the ids of a vocabulary ---------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("number", [None, [], "5", 5.0, True, -1, 4, 18, 10**18, {}])
-def test_the_ids_of_a_vocabulary(tmp_path, number):
-    ids = {token: i for i, token in enumerate(TOKENS)} | {TOKENS[5]: number}
-    text = json.dumps({"model": {"type": "WordPiece", "vocab": ids}})
-    folder = write_folder(tmp_path / "bert-cased", {WORDS: torch.ones(V, H)}, tokenizer_json=text)
-    with pytest.raises(ValueError, match=r"tokenizer\.json': 'a' has the id .* 0 to 17 for"):
-        load_tokenizer_of(folder)
